@@ -1,0 +1,103 @@
+/**
+ * The wire form of records.
+ *
+ *     byte 0       0x00
+ *     bytes 1..4   schema id, big endian: record number (`RECORDS`) * 256 + version
+ *     bytes 5..    Avro binary
+ *
+ * It is the Confluent form, so that a registry's ids can take the place of ours.
+ */
+import type avsc from 'avsc'
+import { type BeamlineRecord, RECORDS, type RecordKind } from '../records/index.ts'
+
+export const MAGIC = 0x00
+const HEADER_BYTES = 5
+const SLAB_BYTES = 1 << 20
+
+export type DecodeErrorCode = 'RECORD_EMPTY' | 'RECORD_NOT_AVRO' | 'SCHEMA_UNKNOWN' | 'RECORD_CORRUPT'
+
+/** Bytes that are no record of ours. Says what was found and what was expected. */
+export class DecodeError extends Error {
+  readonly code: DecodeErrorCode
+  constructor(code: DecodeErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'DecodeError'
+    this.code = code
+  }
+}
+
+interface Encoder {
+  readonly id: number
+  readonly type: avsc.Type
+}
+interface EncodableType {
+  encode(value: unknown, buffer: Buffer, position: number): number
+}
+
+const encoders = new Map<RecordKind, Encoder>()
+const decoders = new Map<number, avsc.Type>()
+for (const [number, def] of Object.entries(RECORDS)) {
+  const id = Number(number) * 256 + def.version
+  encoders.set(def.kind, { id, type: def.type })
+  decoders.set(id, def.type)
+}
+
+/** The schema id of a record kind in its current version. */
+export function schemaIdOf(kind: RecordKind): number {
+  return encoders.get(kind)!.id
+}
+
+let slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+let used = 0
+
+/** Encodes a record. The result is a view into a shared slab that is never written again. */
+export function encodeRecord(record: BeamlineRecord): Buffer {
+  const encoder = encoders.get(record.kind)
+  if (encoder === undefined) throw new TypeError(`no Avro schema for record kind '${record.kind}'`)
+  const type = encoder.type as unknown as EncodableType
+  let start = used
+  let end = start + HEADER_BYTES <= slab.length ? type.encode(record, slab, start + HEADER_BYTES) : -1
+  if (end < 0) {
+    // avsc answers minus the number of missing bytes when the buffer is too small
+    const missing = start + HEADER_BYTES <= slab.length ? -end : 0
+    const needed = HEADER_BYTES + (slab.length - start) + missing
+    slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, needed * 2))
+    start = 0
+    end = type.encode(record, slab, HEADER_BYTES)
+    if (end < 0) throw new RangeError(`record of kind '${record.kind}' does not fit in ${slab.length} bytes`)
+  }
+  slab[start] = MAGIC
+  slab.writeUInt32BE(encoder.id, start + 1)
+  used = end
+  return slab.subarray(start, end)
+}
+
+/**
+ * Decodes a record in any version this code knows.
+ * @throws {DecodeError}
+ */
+export function decodeRecord(value: Uint8Array): BeamlineRecord {
+  const buffer = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (buffer.length === 0) throw new DecodeError('RECORD_EMPTY', 'the record is empty; expected an Avro record')
+  if (buffer[0] !== MAGIC || buffer.length < HEADER_BYTES) {
+    throw new DecodeError(
+      'RECORD_NOT_AVRO',
+      `the record begins with byte 0x${buffer[0]!.toString(16).padStart(2, '0')} and has ${buffer.length} bytes; expected 0x00, a 4-byte schema id and Avro data`,
+    )
+  }
+  const id = buffer.readUInt32BE(1)
+  const type = decoders.get(id)
+  if (type === undefined) {
+    throw new DecodeError(
+      'SCHEMA_UNKNOWN',
+      `schema id ${id} (record ${id >>> 8}, version ${id & 255}) is unknown; this version of Beamline may be older than the writer`,
+    )
+  }
+  try {
+    return type.fromBuffer(buffer.subarray(HEADER_BYTES)) as BeamlineRecord
+  } catch (error) {
+    throw new DecodeError('RECORD_CORRUPT', `the bytes do not match schema ${type.getName?.() ?? id}: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}

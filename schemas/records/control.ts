@@ -1,0 +1,34 @@
+import { defineRecord, double, int, json, long, nullable, type RecordOf, string } from '../define.ts'
+import { tenantId } from './shared.ts'
+
+/** A flow version; a copy lies in every partition. A repeat is harmless. */
+export const FlowPublished = defineRecord('FlowPublished', 1, {
+  tenant: tenantId,
+  flow: string,
+  /** From 1, in order of publication. */
+  version: int,
+  /** The checked document, as JSON. */
+  document: json,
+  /** Hex sha-256 of the document. */
+  hash: string,
+  publishedAtMs: long,
+  publishedBy: nullable(string),
+})
+export type FlowPublished = RecordOf<typeof FlowPublished>
+
+/** A tenant's limits; the highest revision wins. */
+export const TenantChanged = defineRecord('TenantChanged', 1, {
+  tenant: tenantId,
+  revision: int,
+  /** Number of neighbouring partitions the tenant's runs lie on; `null`: all. */
+  spread: nullable(int),
+  /** Attempts of the tenant running at once, over the whole deployment; `null`: no limit. */
+  maxConcurrency: nullable(int),
+  /** Attempts started per second; `null`: no limit. */
+  ratePerSecond: nullable(double),
+  /** Tokens the bucket holds. */
+  burst: nullable(double),
+  /** Share among tenants, 1..1000. */
+  weight: int,
+})
+export type TenantChanged = RecordOf<typeof TenantChanged>

@@ -1,0 +1,37 @@
+import { arrayOf, defineRecord, int, json, long, nullable, type RecordOf, string, struct, type ValueOf } from '../define.ts'
+import { replyTo, runId, stepId, tenantId } from './shared.ts'
+
+const takenOverFields = { stepId, output: json }
+export type TakenOver = ValueOf<typeof takenOverFields>
+
+const replayFields = {
+  /** The run that failed. */
+  of: runId,
+  replayId: string,
+  letterId: string,
+  /** Steps whose outputs are taken over instead of being run again. */
+  completed: arrayOf(struct(takenOverFields)),
+}
+export type ReplayOrigin = ValueOf<typeof replayFields>
+
+/** Asks for a run. JSON on the wire is accepted too, with the names in snake_case (see `codec/ingest-json.ts`). */
+export const SubmitRun = defineRecord('SubmitRun', 1, {
+  /** Given by the gateway; a record without one gets its id at ingest. */
+  runId: nullable(runId),
+  tenant: tenantId,
+  flow: string,
+  /** `null`: the latest. */
+  version: nullable(int),
+  input: json,
+  idempotencyKey: nullable(string),
+  stickyKey: nullable(string),
+  /** 0..9, higher first. */
+  priority: nullable(int),
+  /** A JSON object, for search. */
+  metadata: nullable(json),
+  traceparent: nullable(string),
+  replyTo: nullable(replyTo),
+  submittedAtMs: long,
+  replay: nullable(struct(replayFields)),
+})
+export type SubmitRun = RecordOf<typeof SubmitRun>

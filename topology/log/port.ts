@@ -1,0 +1,178 @@
+/**
+ * The log port: partitioned topics, and an atomic commit of appends, state changes and read positions. Adapters are in `connectors/`; one
+ * conformance suite (`test/conformance/log/`) says what each of them must do.
+ */
+import type { Headers } from '../../processors/turn.ts'
+import type { BeamlineRecord } from '../../schemas/records/index.ts'
+import type { ExecuteTopic, Pool, TaskTopic, Topic } from '../../schemas/topics.ts'
+
+/** A record to append. `message` is the decoded form of `value`; an in-process log may hand it to readers as it is. */
+export interface OutRecord {
+  readonly topic: Topic
+  readonly partition: number
+  readonly key: string | null
+  readonly value: Uint8Array
+  readonly headers: Headers | null
+  /** Already handled in the commit that appends it: the task that reads the topic skips it. */
+  readonly handled: boolean
+  readonly message: BeamlineRecord | null
+}
+
+export interface LogRecord extends OutRecord {
+  /** From 0, growing by at least 1 within a partition. */
+  readonly offset: number
+  readonly timestampMs: number
+}
+
+export interface Position {
+  readonly topic: Topic
+  readonly partition: number
+  readonly offset: number
+}
+
+/** An upsert, or a delete where `value` is `null`. Later entries of a key win. */
+export interface ChangelogEntry {
+  /** One character whose code is the store's id, then the row's key. */
+  readonly key: string
+  readonly value: Uint8Array | null
+}
+
+export interface CommitRequest {
+  readonly appends: readonly OutRecord[]
+  readonly changelog: readonly ChangelogEntry[]
+  /** For each topic read since the last commit: the offset of the next record to read. */
+  readonly offsets: ReadonlyMap<TaskTopic, number>
+}
+
+export interface CommitResult {
+  /** Offset of each append, in order. */
+  readonly offsets: readonly number[]
+  /** The changelog's position after this commit. */
+  readonly changelogPosition: number
+}
+
+/** What a task starts from. All positions are those of the last commit. */
+export interface TaskStart {
+  readonly committed: ReadonlyMap<TaskTopic, number>
+  readonly changelogPosition: number
+}
+
+/** The exclusive owner of one task. */
+export interface TaskLog {
+  readonly taskId: number
+  readonly start: TaskStart
+  /** Changelog batches from `from` (0: everything that is live) to the committed end, then ends. A position older than the log still has reads everything. */
+  changelog(from: number): AsyncIterable<{ readonly entries: readonly ChangelogEntry[]; readonly position: number }>
+  /**
+   * Up to `max` next records of the task's partition of the topic, in order, without waiting; handled ones are passed over. May contain records
+   * whose append is not durable yet, if the log guarantees that a later commit becomes durable only with them.
+   */
+  poll(topic: TaskTopic, max: number): readonly LogRecord[]
+  /** Offset after the last record that `poll` returned or passed over. */
+  position(topic: TaskTopic): number
+  /** Called when a poll may return something again. One listener. */
+  onRecords(listener: () => void): void
+  /** Resolves once `poll(topic)` can return all that was durable in the topic when it was called. */
+  caughtUp(topic: TaskTopic): Promise<void>
+  /**
+   * All or nothing. Commits of one task take effect in the order of the calls; at most two are outstanding.
+   * @throws {LogError} `FENCED`: another owner has opened the task; `OUTCOME_UNKNOWN`: it may or may not have taken effect;
+   * `LOG_FULL`: nothing was written for want of space. After any of them only `close` may be called.
+   */
+  commit(request: CommitRequest): Promise<CommitResult>
+  close(): Promise<void>
+}
+
+/** Which records of a pool partition are finished: all below `next`, and the runs `[from, to)` beyond it, ascending and disjoint. */
+export interface Progress {
+  readonly next: number
+  readonly beyond: readonly (readonly [from: number, to: number])[]
+}
+
+/** One assigned partition of a pool's topic. */
+export interface PoolPartition {
+  readonly topic: ExecuteTopic
+  readonly partition: number
+  /** As last reported by any owner. */
+  readonly progress: Progress
+  /** Committed records from `progress.next` on, in order, without waiting. */
+  poll(max: number): readonly LogRecord[]
+  onRecords(listener: () => void): void
+  /** Appends results durably and stores the progress; where the log can, both as one. @throws {LogError} */
+  report(results: readonly OutRecord[], progress: Progress): Promise<void>
+}
+
+export interface PoolListener {
+  onAssigned(partition: PoolPartition): void
+  /** The partition goes to another owner once the promise settles or the grace period ends. */
+  onRevoked(partition: PoolPartition): Promise<void>
+}
+
+export interface TasksListener {
+  onAssigned(taskId: number): void
+  onRevoked(taskId: number): Promise<void>
+}
+
+export interface Membership {
+  leave(): Promise<void>
+}
+
+export interface PartitionInfo {
+  readonly topic: Topic
+  readonly partition: number
+  readonly firstOffset: number
+  /** Offset of the next record to be appended. */
+  readonly nextOffset: number
+  /** The task's committed offset, or the pool's progress; `null` for topics nobody commits. */
+  readonly committedOffset: number | null
+}
+
+/** Reads committed records of one partition in order. */
+export interface LogReader {
+  /** Waits for records if there are none; resolves with an empty list once the reader is closed. */
+  next(max: number): Promise<readonly LogRecord[]>
+  /** Offset of the next record that `next` returns. */
+  readonly position: number
+  close(): void
+}
+
+/** Where a reader begins: an offset (or the first that is still there), the first record at or after a time, or the end. */
+export type ReadFrom = { readonly offset: number } | { readonly timeMs: number } | 'first' | 'end'
+
+export interface Log {
+  readonly partitions: number
+  /** Takes the task over; an earlier owner is fenced. */
+  openTask(taskId: number): Promise<TaskLog>
+  /** Durable when it resolves, in order within the call; positions in order. @throws {LogError} `LOG_FULL`, `RECORD_TOO_LARGE`, `OUTCOME_UNKNOWN` */
+  append(records: readonly OutRecord[]): Promise<readonly Position[]>
+  read(topic: Topic, partition: number, from: ReadFrom): LogReader
+  joinPool(pool: Pool, listener: PoolListener): Promise<Membership>
+  joinTasks(listener: TasksListener): Promise<Membership>
+  describe(): Promise<readonly PartitionInfo[]>
+  /** False while the log cannot take records (disk full, cluster unreachable), with the reason. */
+  health(): { readonly writable: boolean; readonly reason: string | null }
+  close(): Promise<void>
+}
+
+export type LogErrorCode =
+  | 'FENCED'
+  | 'OUTCOME_UNKNOWN'
+  | 'LOG_FULL'
+  | 'RECORD_TOO_LARGE'
+  | 'LOG_CLOSED'
+  | 'DATA_FOLDER_IN_USE'
+  | 'DATA_FOLDER_NEWER'
+  | 'DATA_FOLDER_CORRUPT'
+  | 'PARTITIONS_DIFFER'
+
+/** A failure of the log. `retriable`: the same call may succeed later. */
+export class LogError extends Error {
+  readonly code: LogErrorCode
+  readonly retriable: boolean
+  constructor(code: LogErrorCode, message: string, options: { retriable?: boolean; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'LogError'
+    this.code = code
+    this.retriable = options.retriable ?? false
+  }
+}
