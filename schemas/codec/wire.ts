@@ -96,7 +96,7 @@ export function decodeRecord(value: Uint8Array): BeamlineRecord {
   try {
     return type.fromBuffer(buffer.subarray(HEADER_BYTES)) as BeamlineRecord
   } catch (error) {
-    throw new DecodeError('RECORD_CORRUPT', `the bytes do not match schema ${type.getName?.() ?? id}: ${(error as Error).message}`, {
+    throw new DecodeError('RECORD_CORRUPT', `the bytes do not match schema ${id}: ${(error as Error).message}`, {
       cause: error,
     })
   }

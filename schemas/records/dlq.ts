@@ -1,4 +1,19 @@
-import { arrayOf, bytes, defineRecord, double, int, json, long, mapOf, nullable, oneOf, type RecordOf, string, struct, type ValueOf } from '../define.ts'
+import {
+  arrayOf,
+  bytes,
+  defineRecord,
+  double,
+  int,
+  json,
+  long,
+  mapOf,
+  nullable,
+  oneOf,
+  type RecordOf,
+  string,
+  struct,
+  type ValueOf,
+} from '../define.ts'
 import { errorInfo, replyTo, runId, stepId, tenantId } from './shared.ts'
 
 const failedRunFields = {

@@ -66,7 +66,11 @@ export const RunFailed = defineRecord('RunFailed', 1, {
   failedStep: nullable(stepId),
   letterId: nullable(string),
 })
-export const RunCancelled = defineRecord('RunCancelled', 1, { ...run, reason: nullable(string), requestedBy: nullable(string) })
+export const RunCancelled = defineRecord('RunCancelled', 1, {
+  ...run,
+  reason: nullable(string),
+  requestedBy: nullable(string),
+})
 export const RunTimedOut = defineRecord('RunTimedOut', 1, { ...run, deadlineAtMs: long, letterId: nullable(string) })
 
 const letter = { letterId: string, tenant: tenantId, fingerprint: string, atMs: long, ...cause }

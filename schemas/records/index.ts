@@ -51,8 +51,20 @@ export type RecordOfKind<K extends RecordKind> = Extract<BeamlineRecord, { reado
 export type EventRecord = RecordOfKind<
   Exclude<
     RecordKind,
-    | 'SubmitRun' | 'StepReady' | 'SlotReleased' | 'WorkerChanged' | 'ExecuteStep' | 'CancelStep' | 'AttemptFinished'
-    | 'CancelRun' | 'DeadLetter' | 'PlanReplay' | 'ReplayDeadLetters' | 'DiscardDeadLetters' | 'FlowPublished'
-    | 'TenantChanged' | 'Reply'
+    | 'SubmitRun'
+    | 'StepReady'
+    | 'SlotReleased'
+    | 'WorkerChanged'
+    | 'ExecuteStep'
+    | 'CancelStep'
+    | 'AttemptFinished'
+    | 'CancelRun'
+    | 'DeadLetter'
+    | 'PlanReplay'
+    | 'ReplayDeadLetters'
+    | 'DiscardDeadLetters'
+    | 'FlowPublished'
+    | 'TenantChanged'
+    | 'Reply'
   >
 >

@@ -1,4 +1,15 @@
-import { arrayOf, defineRecord, int, json, long, nullable, type RecordOf, string, struct, type ValueOf } from '../define.ts'
+import {
+  arrayOf,
+  defineRecord,
+  int,
+  json,
+  long,
+  nullable,
+  type RecordOf,
+  string,
+  struct,
+  type ValueOf,
+} from '../define.ts'
 import { replyTo, runId, stepId, tenantId } from './shared.ts'
 
 const takenOverFields = { stepId, output: json }

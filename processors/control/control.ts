@@ -1,0 +1,11 @@
+/** The `control` topic: definitions that every task holds a copy of. */
+import { handlers, type Processor } from '../turn.ts'
+import { FLOWS, onFlowPublished } from './flows.ts'
+import { onTenantChanged, TENANTS } from './tenants.ts'
+
+export const control: Processor = {
+  topic: 'control',
+  stores: [FLOWS, TENANTS],
+  handlers: handlers({ FlowPublished: onFlowPublished, TenantChanged: onTenantChanged }),
+  due: [],
+}

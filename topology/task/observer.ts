@@ -1,0 +1,27 @@
+/** What the shell tells about a task; metrics and logs hang off it. Every method is called after the fact and must not throw. */
+import type { CounterName } from '../../processors/turn.ts'
+import type { TaskTopic } from '../../schemas/topics.ts'
+
+export type TaskPhase = 'opening' | 'restoring' | 'running' | 'draining' | 'stopped'
+
+export interface CommitStats {
+  readonly taskId: number
+  /** Outside records decided (fused ones not counted). */
+  readonly records: number
+  readonly emitted: number
+  readonly fused: number
+  readonly writes: number
+  readonly decideMs: number
+  readonly commitMs: number
+}
+
+export interface TaskObserver {
+  phase(taskId: number, phase: TaskPhase): void
+  restored(taskId: number, stats: { keys: number; durationMs: number; fromSnapshot: boolean }): void
+  restoreProgress(taskId: number, done: number, total: number): void
+  committed(stats: CommitStats): void
+  counted(taskId: number, name: CounterName, by: number): void
+  deadLettered(taskId: number, topic: TaskTopic, offset: number, code: string, message: string): void
+  /** The task discards its state and reopens. */
+  reopening(taskId: number, error: Error): void
+}
