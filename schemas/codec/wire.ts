@@ -9,10 +9,10 @@
  */
 import type avsc from 'avsc'
 import { type BeamlineRecord, RECORDS, type RecordKind } from '../records/index.ts'
+import { encodeWithHeader } from './slab.ts'
 
 export const MAGIC = 0x00
 const HEADER_BYTES = 5
-const SLAB_BYTES = 1 << 20
 
 export type DecodeErrorCode = 'RECORD_EMPTY' | 'RECORD_NOT_AVRO' | 'SCHEMA_UNKNOWN' | 'RECORD_CORRUPT'
 
@@ -30,9 +30,6 @@ interface Encoder {
   readonly id: number
   readonly type: avsc.Type
 }
-interface EncodableType {
-  encode(value: unknown, buffer: Buffer, position: number): number
-}
 
 const encoders = new Map<RecordKind, Encoder>()
 const decoders = new Map<number, avsc.Type>()
@@ -47,29 +44,14 @@ export function schemaIdOf(kind: RecordKind): number {
   return encoders.get(kind)!.id
 }
 
-let slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
-let used = 0
-
 /** Encodes a record. The result is a view into a shared slab that is never written again. */
 export function encodeRecord(record: BeamlineRecord): Buffer {
   const encoder = encoders.get(record.kind)
   if (encoder === undefined) throw new TypeError(`no Avro schema for record kind '${record.kind}'`)
-  const type = encoder.type as unknown as EncodableType
-  let start = used
-  let end = start + HEADER_BYTES <= slab.length ? type.encode(record, slab, start + HEADER_BYTES) : -1
-  if (end < 0) {
-    // avsc answers minus the number of missing bytes when the buffer is too small
-    const missing = start + HEADER_BYTES <= slab.length ? -end : 0
-    const needed = HEADER_BYTES + (slab.length - start) + missing
-    slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, needed * 2))
-    start = 0
-    end = type.encode(record, slab, HEADER_BYTES)
-    if (end < 0) throw new RangeError(`record of kind '${record.kind}' does not fit in ${slab.length} bytes`)
-  }
-  slab[start] = MAGIC
-  slab.writeUInt32BE(encoder.id, start + 1)
-  used = end
-  return slab.subarray(start, end)
+  const bytes = encodeWithHeader(encoder.type, record, HEADER_BYTES)
+  bytes[0] = MAGIC
+  bytes.writeUInt32BE(encoder.id, 1)
+  return bytes
 }
 
 /**
