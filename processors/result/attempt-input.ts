@@ -1,0 +1,64 @@
+/** What an attempt is given; called by route when it assigns the attempt. Reads only. */
+import type { Template } from '../../schemas/flow/model.ts'
+import type { RunId, StepId } from '../../schemas/ids.ts'
+import { type JsonText, toJsonText } from '../../schemas/json.ts'
+import type { ErrorInfo } from '../../schemas/records/shared.ts'
+import type { Turn } from '../turn.ts'
+import { expressionFailure } from './failures.ts'
+import { openRun } from './open-run.ts'
+import { scopeOf } from './scope.ts'
+import { STEPS, stepKey } from './stores.ts'
+
+export type AttemptInput =
+  | {
+      readonly ok: true
+      readonly flow: string
+      readonly version: number
+      readonly block: string
+      readonly input: JsonText
+      readonly timeoutMs: number
+      readonly traceparent: string | null
+    }
+  | { readonly ok: false; readonly error: ErrorInfo }
+
+/** False once nobody wants the attempt any more: the run has ended, or the step went on without it. */
+export function attemptIsWanted(turn: Turn, runId: RunId, stepId: StepId, attempt: number): boolean {
+  const row = turn.get(STEPS, stepKey(runId, stepId))
+  return row !== undefined && row.state === 'ready' && row.attempt === attempt
+}
+
+/**
+ * The attempt's rendered input, or the error of a template that cannot be rendered: the caller then ends the attempt with it.
+ * `null`: nobody wants the attempt any more ({@link attemptIsWanted}).
+ */
+export function attemptInput(turn: Turn, runId: RunId, stepId: StepId, attempt: number): AttemptInput | null {
+  if (!attemptIsWanted(turn, runId, stepId, attempt)) return null
+  const run = openRun(turn, runId)
+  const step = run?.flow.byId.get(stepId)
+  if (run === null || step === undefined || step.action.kind !== 'block') return null
+  const { flow, version, traceparent } = run.head
+  try {
+    const template = step.action.with
+    const input = template.constant ? constantText(template) : toJsonText(template.render(scopeOf(run)))
+    return { ok: true, flow, version, block: step.action.block, input, timeoutMs: step.timeoutMs, traceparent }
+  } catch (thrown) {
+    return { ok: false, error: expressionFailure(thrown) }
+  }
+}
+
+const constants = new WeakMap<Template, JsonText>()
+const NO_SCOPE = {
+  input: null,
+  vars: null,
+  steps: {},
+  run: { id: '', tenant: '', flow: '', version: 0, startedAt: '' },
+}
+
+function constantText(template: Template): JsonText {
+  let text = constants.get(template)
+  if (text === undefined) {
+    text = toJsonText(template.render(NO_SCOPE))
+    constants.set(template, text)
+  }
+  return text
+}
