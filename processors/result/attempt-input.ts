@@ -7,7 +7,7 @@ import type { Turn } from '../turn.ts'
 import { expressionFailure } from './failures.ts'
 import { openRun } from './open-run.ts'
 import { scopeOf } from './scope.ts'
-import { STEPS, stepKey } from './stores.ts'
+import { STEPS, stepKey } from './run-store.ts'
 
 export type AttemptInput =
   | {

@@ -8,7 +8,7 @@ import type { JsonText } from '../../schemas/json.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import { findFlow } from '../control/flows.ts'
 import type { Turn } from '../turn.ts'
-import { PAYLOADS, type PayloadRow, RUNS, type RunHead, STEPS, type StepRow, stepKey } from './stores.ts'
+import { PAYLOADS, type PayloadRow, RUNS, type RunHead, STEPS, type StepRow, stepKey } from './run-store.ts'
 
 export interface OpenRun {
   readonly turn: Turn

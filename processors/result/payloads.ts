@@ -1,6 +1,6 @@
 /** Parsed payloads. Small ones are kept as long as their row, since several expressions may read them. */
 import { type Json, parseJson } from '../../schemas/json.ts'
-import type { PayloadRow } from './stores.ts'
+import type { PayloadRow } from './run-store.ts'
 
 const KEPT_LENGTH = 4096
 const parsed = new WeakMap<PayloadRow, Json>()
