@@ -55,6 +55,11 @@ export interface CommitResult {
 export interface TaskStart {
   readonly committed: ReadonlyMap<TaskTopic, number>
   readonly changelogPosition: number
+  /**
+   * The oldest position from which `changelog` gives every later change, deletes too. A snapshot taken before it cannot be brought up to date, because
+   * folding has dropped deletes since; 0 while nothing was folded.
+   */
+  readonly changelogFirst: number
 }
 
 /** The exclusive owner of one task. */
@@ -140,6 +145,8 @@ export interface LogReader {
 export type ReadFrom = { readonly offset: number } | { readonly timeMs: number } | 'first' | 'end'
 
 export interface Log {
+  /** Made with the deployment and never changed: tells one log's snapshots and projections from another's. */
+  readonly id: string
   readonly partitions: number
   /** Takes the task over; an earlier owner is fenced. */
   openTask(taskId: number): Promise<TaskLog>

@@ -21,7 +21,7 @@ export interface TaskObserver {
   restoreProgress(taskId: number, done: number, total: number): void
   committed(stats: CommitStats): void
   counted(taskId: number, name: CounterName, by: number): void
-  deadLettered(taskId: number, topic: TaskTopic, offset: number, code: string, message: string): void
+  deadLettered(taskId: number, topic: TaskTopic | 'timer', offset: number, code: string, message: string): void
   /** The task discards its state and reopens. */
   reopening(taskId: number, error: Error): void
 }

@@ -1,0 +1,115 @@
+/** What one process runs of a deployment: its tasks and its executors, from start to orderly end. */
+import type { Block } from '../../processors/execute/block.ts'
+import type { Pool } from '../../schemas/topics.ts'
+import type { Environment } from '../environment.ts'
+import { type ExecutorHandle, type ExecutorObserver, startExecutor } from '../executor/executor.ts'
+import type { Log, Membership } from '../log/port.ts'
+import type { TaskObserver } from '../task/observer.ts'
+import { Task, type TaskOptions } from '../task/task.ts'
+import type { Topology } from '../topology.ts'
+
+export interface PoolRole {
+  readonly pool: Pool
+  /** Steps executed at once. */
+  readonly concurrency: number
+  readonly blocks: readonly Block[]
+}
+
+export interface NodeConfig {
+  readonly log: Log
+  readonly environment: Environment
+  readonly topology: Topology
+  /** Unique among the processes of the deployment. */
+  readonly workerId: string
+  readonly tasks: boolean
+  readonly pools: readonly PoolRole[]
+  readonly taskObserver: TaskObserver
+  readonly executorObserver?: ExecutorObserver
+  readonly taskOptions?: TaskOptions
+  /** A task has stopped for good. */
+  readonly onTaskStopped?: (taskId: number, error: Error) => void
+}
+
+export class Node {
+  readonly #config: NodeConfig
+  readonly #tasks = new Map<number, Task>()
+  readonly #executors: ExecutorHandle[] = []
+  #membership: Membership | null = null
+
+  constructor(config: NodeConfig) {
+    this.#config = config
+  }
+
+  async start(): Promise<void> {
+    const { log, tasks, pools } = this.#config
+    if (tasks) {
+      this.#membership = await log.joinTasks({
+        onAssigned: (taskId) => this.#startTask(taskId),
+        onRevoked: (taskId) => this.#endTask(taskId),
+      })
+    }
+    for (const role of pools) this.#executors.push(await this.#startExecutor(role))
+  }
+
+  /** The tasks this process owns now. */
+  get tasks(): readonly Task[] {
+    return [...this.#tasks.values()]
+  }
+
+  /** True when every task of this process is restored and running. */
+  isReady(): boolean {
+    const { log, tasks } = this.#config
+    if (!log.health().writable) return false
+    if (!tasks) return true
+    return this.#tasks.size > 0 && this.tasks.every((task) => task.phase === 'running')
+  }
+
+  /** Executors first, so that what they finish is still decided; then the tasks. */
+  async drain(): Promise<void> {
+    await Promise.all(this.#executors.map((executor) => executor.drain()))
+    await Promise.all(this.tasks.map((task) => task.drain()))
+    this.#tasks.clear()
+    await this.#membership?.leave()
+  }
+
+  /** Stops as a crash would, for simulation. */
+  kill(): void {
+    for (const executor of this.#executors) executor.kill()
+    for (const task of this.#tasks.values()) task.kill()
+    this.#tasks.clear()
+  }
+
+  #startTask(taskId: number): void {
+    const { log, environment, topology, taskObserver, taskOptions, onTaskStopped } = this.#config
+    const task = new Task({
+      taskId,
+      log,
+      environment,
+      topology,
+      observer: taskObserver,
+      ...(taskOptions === undefined ? {} : { options: taskOptions }),
+      onStopped: (error) => onTaskStopped?.(taskId, error),
+    })
+    this.#tasks.set(taskId, task)
+    task.start()
+  }
+
+  async #endTask(taskId: number): Promise<void> {
+    const task = this.#tasks.get(taskId)
+    this.#tasks.delete(taskId)
+    await task?.drain()
+  }
+
+  #startExecutor(role: PoolRole): Promise<ExecutorHandle> {
+    const { log, environment, workerId, executorObserver } = this.#config
+    return startExecutor({
+      log,
+      environment,
+      pool: role.pool,
+      blocks: role.blocks.filter((block) => block.pool === role.pool),
+      workerId,
+      concurrency: role.concurrency,
+      ...(executorObserver === undefined ? {} : { observer: executorObserver }),
+    })
+  }
+}

@@ -1,0 +1,175 @@
+/** Fills a batch of decisions, topic by topic, and cuts it into a commit. */
+import type { CounterName } from '../../processors/turn.ts'
+import type { TaskTopic } from '../../schemas/topics.ts'
+import type { CommitRequest, TaskLog } from '../log/port.ts'
+import { Decider } from './decider.ts'
+import { Inbox } from './inbox.ts'
+import type { CommitStats } from './observer.ts'
+import { TASK_META, type TaskState } from './state.ts'
+import type { TaskConfig } from './task.ts'
+import { TaskClock } from './task-clock.ts'
+import { TaskTurn } from './task-turn.ts'
+
+export interface BatchLimits {
+  /** Outside records and due rows decided in one commit. Default 1,000. */
+  readonly maxRecords: number
+  /** Records that may be handled within the commit that emits them; 0: none (unfused). Default 10,000. */
+  readonly fuseBudget: number
+  /** Time after which a batch is cut, milliseconds. Default 8. */
+  readonly sliceMs: number
+}
+
+export interface Cut {
+  readonly request: CommitRequest
+  readonly stats: Omit<CommitStats, 'commitMs'>
+  readonly counts: readonly (readonly [CounterName, number])[]
+}
+
+export interface BatchListener {
+  /** Something can be decided again. */
+  wake(): void
+  /** The log failed while a decision waited for it. */
+  failed(error: Error): void
+}
+
+export class Batch {
+  readonly state: TaskState
+  readonly #config: TaskConfig
+  readonly #log: TaskLog
+  readonly #limits: BatchLimits
+  readonly #inboxes: readonly Inbox[]
+  readonly #turn: TaskTurn
+  readonly #decider: Decider
+  readonly #clock: TaskClock
+  readonly #listener: BatchListener
+  readonly #cutOffsets = new Map<TaskTopic, number>()
+  /** Set while a record waits for `control` to be read to its end. */
+  #waitsForControl = false
+  /** The record that may now be decided for good: control was read to its end for it. */
+  #controlCurrentFor: { readonly topic: TaskTopic; readonly offset: number } | null = null
+  #decided = 0
+  #decideMs = 0
+
+  constructor(config: TaskConfig, state: TaskState, log: TaskLog, listener: BatchListener) {
+    const { environment, topology, observer, taskId, options } = config
+    this.state = state
+    this.#config = config
+    this.#log = log
+    this.#listener = listener
+    this.#limits = {
+      maxRecords: options?.maxRecords ?? 1_000,
+      fuseBudget: options?.fuseBudget ?? 10_000,
+      sliceMs: options?.sliceMs ?? 8,
+    }
+    this.#inboxes = topology.processors.map((processor) => new Inbox(processor.topic, log))
+    this.#turn = new TaskTurn(state, taskId, config.log.partitions)
+    this.#decider = new Decider(topology.processors, state, this.#turn, (topic, offset, failure) => {
+      observer.deadLettered(taskId, topic, offset, failure.code, failure.message)
+    })
+    this.#clock = new TaskClock(environment, state.store(TASK_META).rows.get('clock')?.nowMs ?? 0)
+    for (const [topic, offset] of log.start.committed) this.#cutOffsets.set(topic, offset)
+  }
+
+  /** Decides what there is, up to the limits. True when there may be more. */
+  decide(): boolean {
+    if (this.#waitsForControl) return false
+    const { environment, topology } = this.#config
+    const startedAt = environment.monotonic()
+    const until = startedAt + this.#limits.sliceMs
+    this.#turn.now = this.#clock.now()
+    this.#turn.fuseBudget = this.#limits.fuseBudget
+    let more = false
+    for (const inbox of this.#inboxes) {
+      if (inbox.topic === 'ingest' && !topology.admits(this.state)) continue
+      more = this.#decideTopic(inbox, until) || more
+      // what has arrived goes before a deadline that has passed
+      if (inbox.topic === 'result') more = this.#decideDue(until) || more
+      if (this.#waitsForControl) break
+    }
+    this.#decideMs += environment.monotonic() - startedAt
+    return more && !this.#waitsForControl
+  }
+
+  /** What was decided since the last cut, as one commit; `null` if nothing was. */
+  cut(): Cut | null {
+    const turn = this.#turn
+    if (this.#decided === 0) return null
+    this.state.set(this.state.store(TASK_META), 'clock', { nowMs: turn.now })
+    this.state.keep()
+    const changelog = this.state.cut()
+    const appends = turn.outbox
+    const stats = {
+      taskId: this.#config.taskId,
+      records: this.#decided,
+      emitted: appends.length,
+      fused: appends.reduce((fused, record) => (record.handled ? fused + 1 : fused), 0),
+      writes: changelog.length,
+      decideMs: this.#decideMs,
+    }
+    const counts = [...turn.counts]
+    turn.outbox = []
+    turn.counts.clear()
+    this.#decided = 0
+    this.#decideMs = 0
+    return { request: { appends, changelog, offsets: this.#changedOffsets() }, stats, counts }
+  }
+
+  /** Milliseconds until the next row is due; `null` if none is. */
+  nextDueInMs(): number | null {
+    const first = this.state.due.first()
+    return first === undefined ? null : Math.max(0, first.dueAt - this.#clock.now())
+  }
+
+  #decideTopic(inbox: Inbox, until: number): boolean {
+    const { environment, topology } = this.#config
+    for (;;) {
+      const record = inbox.peek()
+      if (record === undefined) return false
+      if (this.#isFull() || environment.monotonic() >= until) return true
+      if (inbox.topic === 'ingest' && !topology.admits(this.state)) return false
+      const current = this.#controlCurrentFor
+      const controlIsCurrent = current !== null && current.topic === inbox.topic && current.offset === record.offset
+      if (this.#decider.decide(inbox.topic, record, controlIsCurrent) === 'control_behind') {
+        this.#waitForControl(inbox.topic, record.offset)
+        return true
+      }
+      inbox.take()
+      this.#decided++
+    }
+  }
+
+  #decideDue(until: number): boolean {
+    const { environment } = this.#config
+    for (;;) {
+      const entry = this.state.due.first()
+      if (entry === undefined || entry.dueAt > this.#turn.now) return false
+      if (this.#isFull() || environment.monotonic() >= until) return true
+      this.#decider.decideDue(entry, this.#cutOffsets.get('result') ?? 0)
+      this.#decided++
+    }
+  }
+
+  #isFull(): boolean {
+    return this.#decided >= this.#limits.maxRecords || (this.#turn.fuseBudget <= 0 && this.#limits.fuseBudget > 0)
+  }
+
+  #waitForControl(topic: TaskTopic, offset: number): void {
+    this.#waitsForControl = true
+    this.#log.caughtUp('control').then(() => {
+      this.#waitsForControl = false
+      this.#controlCurrentFor = { topic, offset }
+      this.#listener.wake()
+    }, this.#listener.failed)
+  }
+
+  #changedOffsets(): Map<TaskTopic, number> {
+    const changed = new Map<TaskTopic, number>()
+    for (const inbox of this.#inboxes) {
+      const next = inbox.nextOffset()
+      if (this.#cutOffsets.get(inbox.topic) === next) continue
+      this.#cutOffsets.set(inbox.topic, next)
+      changed.set(inbox.topic, next)
+    }
+    return changed
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Decides records one by one, each on a savepoint, and the records they emit to this same task along with them.
+ *
+ * D1  A record that cannot be decoded, or whose decision throws, leaves nothing behind but a dead letter; the batch goes on.
+ * D2  Emitted records to the task's own topics are decided in order of emission, right after the record that set them off.
+ */
+import { ControlBehind, type Decide, type Processor } from '../../processors/turn.ts'
+import { DecodeError, decodeRecord } from '../../schemas/codec/wire.ts'
+import type { BeamlineRecord } from '../../schemas/records/index.ts'
+import type { TaskTopic } from '../../schemas/topics.ts'
+import type { LogRecord, OutRecord } from '../log/port.ts'
+import { type Failure, letterForRecord, letterForTimer } from './dead-letter.ts'
+import type { DueEntry } from './due-heap.ts'
+import type { TaskState } from './state.ts'
+import type { TaskTurn } from './task-turn.ts'
+
+export type Decided = 'decided' | 'control_behind'
+
+/** Told of every record that became a dead letter. */
+export type DeadLetterListener = (topic: TaskTopic | 'timer', offset: number, failure: Failure) => void
+
+export class Decider {
+  readonly #processors: ReadonlyMap<TaskTopic, Processor>
+  readonly #state: TaskState
+  readonly #turn: TaskTurn
+  readonly #onDeadLetter: DeadLetterListener
+  #fusedHead = 0
+
+  constructor(processors: readonly Processor[], state: TaskState, turn: TaskTurn, onDeadLetter: DeadLetterListener) {
+    this.#processors = new Map(processors.map((processor) => [processor.topic, processor]))
+    this.#state = state
+    this.#turn = turn
+    this.#onDeadLetter = onDeadLetter
+  }
+
+  /** Decides a record read from the log. `control_behind`: nothing was done; decide it again once control is current. */
+  decide(topic: TaskTopic, record: LogRecord, controlIsCurrent: boolean): Decided {
+    this.#turn.begin({ topic, offset: record.offset }, controlIsCurrent)
+    const decided = this.#attempt(topic, record, record.offset)
+    if (decided === 'decided') this.#drainFused()
+    return decided
+  }
+
+  /** Decides a row that is due. */
+  decideDue(entry: DueEntry, lastOffset: number): void {
+    this.#turn.begin({ topic: 'timer', offset: lastOffset }, true)
+    const store = this.#state.storeById(entry.storeId)!
+    const row = store.rows.get(entry.key)
+    const mark = this.#turn.mark()
+    try {
+      const handler = this.#dueHandler(entry.storeId)
+      handler(this.#turn, entry.key, row)
+      if (entry.place >= 0) throw new Error(`the handler of due store '${store.def.name}' left row '${entry.key}' as it was`)
+      this.#state.keep()
+    } catch (error) {
+      this.#turn.rollback(mark)
+      // it stays in the state, but is not tried again before a restart
+      store.suspendDue(entry.key)
+      this.#bury('timer', lastOffset, letterForTimer(this.#turn, store.def.name, entry.key, error as Error))
+    }
+    this.#drainFused()
+  }
+
+  #dueHandler(storeId: number) {
+    for (const processor of this.#processors.values()) {
+      for (const due of processor.due) if (due.store.id === storeId) return due.handle
+    }
+    throw new Error(`store ${storeId} has due rows but no processor handles them`)
+  }
+
+  #drainFused(): void {
+    const { fused, outbox } = this.#turn
+    while (this.#fusedHead < fused.length) {
+      const index = fused[this.#fusedHead++]!
+      const record = outbox[index]!
+      const decided = this.#attempt(record.topic as TaskTopic, record, this.#turn.cause.offset)
+      if (decided === 'control_behind') this.#turn.unfuse(index)
+    }
+    fused.length = 0
+    this.#fusedHead = 0
+  }
+
+  #attempt(topic: TaskTopic, record: OutRecord, offset: number): Decided {
+    const turn = this.#turn
+    const mark = turn.mark()
+    let message: BeamlineRecord | null = null
+    try {
+      const processor = this.#processors.get(topic)!
+      const source = { topic, partition: turn.partition, offset, key: record.key, headers: record.headers, value: record.value }
+      message = record.message ?? (processor.decode === undefined ? decodeRecord(record.value) : processor.decode(source))
+      const handler = processor.handlers[message.kind] as Decide<BeamlineRecord> | undefined
+      if (handler === undefined) throw new UnexpectedKind(message.kind, topic, Object.keys(processor.handlers))
+      handler(turn, message, source)
+      this.#state.keep()
+    } catch (error) {
+      turn.rollback(mark)
+      if (error instanceof ControlBehind && !turn.controlIsCurrent) return 'control_behind'
+      const failure = failureOf(error as Error, message)
+      const letter = letterForRecord(turn, topic, offset, record, failure)
+      // a dead letter that cannot be stored stays where it is, in the log; making another one of it would never end
+      this.#bury(topic, offset, { ...letter, letter: message?.kind === 'DeadLetter' ? null : letter.letter })
+    }
+    return 'decided'
+  }
+
+  #bury(topic: TaskTopic | 'timer', offset: number, { letter, failure }: { letter: BeamlineRecord | null; failure: Failure }): void {
+    if (letter !== null) this.#turn.emit('dlq', this.#turn.partition, letter)
+    this.#onDeadLetter(topic, offset, failure)
+  }
+}
+
+/** A record of a kind the topic is not for. */
+class UnexpectedKind extends Error {
+  constructor(kind: string, topic: TaskTopic, expected: readonly string[]) {
+    super(`a record of kind '${kind}' is on topic '${topic}', which takes ${expected.join(', ')}`)
+    this.name = 'UnexpectedKind'
+  }
+}
+
+function failureOf(error: Error, message: BeamlineRecord | null): Failure {
+  const code = (error as { code?: unknown }).code
+  if (error instanceof UnexpectedKind) return { category: 'record_refused', code: 'KIND_UNEXPECTED', message: error.message }
+  if (message === null) {
+    const known = error instanceof DecodeError || typeof code === 'string'
+    return { category: 'record_unreadable', code: known ? String(code) : 'RECORD_CORRUPT', message: error.message }
+  }
+  return { category: 'record_poison', code: 'PROCESSOR_THREW', message: `${error.name}: ${error.message}` }
+}

@@ -1,0 +1,164 @@
+/**
+ * The keyed state of one task.
+ *
+ * S1  Rows are changed in place. The undo log takes back one record's changes; a failed commit discards the whole state.
+ * S2  A key is dirty from its first change until the commit that carries it is cut; a dirty key may hold its old value (after an undo), which is
+ *     written again and does no harm.
+ * S3  Indexes and due times are told of every change, undone and restored ones too.
+ */
+import type { Index, IndexDef, Processor, StoreDef } from '../../processors/turn.ts'
+import { defineValue, long } from '../../schemas/define.ts'
+import { encodeWithHeader } from '../../schemas/codec/slab.ts'
+import type { ChangelogEntry } from '../log/port.ts'
+import { DueHeap } from './due-heap.ts'
+import { Store } from './store.ts'
+
+/** Form of a changelog value: this byte, then Avro. */
+const VALUE_VERSION = 1
+
+/** The task's own row, `clock`: the latest time it decided at. */
+export const TASK_META: StoreDef<{ readonly nowMs: number }> = {
+  name: 'task',
+  id: 0,
+  type: defineValue('TaskMeta', { nowMs: long }),
+}
+
+type AnyStore = Store<unknown>
+type AnyStoreDef = StoreDef<unknown>
+
+export class StateError extends Error {
+  readonly code: 'CHANGELOG_NEWER' | 'CHANGELOG_CORRUPT'
+  constructor(code: 'CHANGELOG_NEWER' | 'CHANGELOG_CORRUPT', message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StateError'
+    this.code = code
+  }
+}
+
+export class TaskState {
+  readonly due = new DueHeap()
+  readonly #stores = new Map<AnyStoreDef, AnyStore>()
+  readonly #byId: (AnyStore | undefined)[] = []
+  readonly #undoStores: AnyStore[] = []
+  readonly #undoKeys: string[] = []
+  readonly #undoValues: unknown[] = []
+
+  constructor(processors: readonly Processor[], partition: number, partitions: number) {
+    const declared = processors.flatMap((processor) => processor.stores as readonly AnyStoreDef[])
+    for (const def of [TASK_META as unknown as AnyStoreDef, ...declared]) {
+      if (this.#byId[def.id] !== undefined) throw new Error(`store id ${def.id} is declared twice ('${def.name}')`)
+      const store = new Store<unknown>(def, this.due, partition, partitions)
+      this.#stores.set(def, store)
+      this.#byId[def.id] = store
+    }
+  }
+
+  store<V>(def: StoreDef<V>): Store<V> {
+    const store = this.#stores.get(def as unknown as AnyStoreDef)
+    if (store === undefined) throw new Error(`store '${def.name}' belongs to no processor of this topology`)
+    return store as unknown as Store<V>
+  }
+
+  storeById(id: number): AnyStore | undefined {
+    return this.#byId[id]
+  }
+
+  index<V, I extends Index<V>>(def: IndexDef<V, I>): I {
+    for (const store of this.#stores.values()) {
+      const index = store.index(def as unknown as IndexDef<unknown, Index<unknown>>)
+      if (index !== undefined) return index as unknown as I
+    }
+    throw new Error(`index '${def.name}' belongs to no store of this topology`)
+  }
+
+  set<V>(store: Store<V>, key: string, after: V | undefined): void {
+    const before = store.rows.get(key)
+    if (before === undefined && after === undefined) return
+    this.#undoStores.push(store as unknown as AnyStore)
+    this.#undoKeys.push(key)
+    this.#undoValues.push(before)
+    store.dirty.add(key)
+    store.set(key, before, after)
+  }
+
+  /** Keeps the changes since the last call of this or of `undo`. */
+  keep(): void {
+    this.#undoStores.length = 0
+    this.#undoKeys.length = 0
+    this.#undoValues.length = 0
+  }
+
+  /** Takes back the changes since the last `keep`. */
+  undo(): void {
+    for (let i = this.#undoStores.length - 1; i >= 0; i--) {
+      const store = this.#undoStores[i]!
+      const key = this.#undoKeys[i]!
+      store.set(key, store.rows.get(key), this.#undoValues[i])
+    }
+    this.keep()
+  }
+
+  /** The changes since the last cut, as changelog entries. */
+  cut(): ChangelogEntry[] {
+    const entries: ChangelogEntry[] = []
+    for (const store of this.#stores.values()) {
+      if (store.dirty.size === 0) continue
+      const prefix = String.fromCharCode(store.def.id)
+      for (const key of store.dirty) {
+        const value = store.rows.get(key)
+        entries.push({ key: prefix + key, value: value === undefined ? null : encodeRow(store.def, value) })
+      }
+      store.dirty.clear()
+    }
+    return entries
+  }
+
+  /** Folds one changelog entry in. @throws {StateError} */
+  restore(entry: ChangelogEntry): void {
+    const store = this.#byId[entry.key.charCodeAt(0)]
+    if (store === undefined) {
+      const id = entry.key.charCodeAt(0)
+      throw new StateError('CHANGELOG_NEWER', `the changelog holds rows of store ${id}, which this version does not know`)
+    }
+    const key = entry.key.slice(1)
+    store.set(key, store.rows.get(key), entry.value === null ? undefined : decodeRow(store.def, entry.value))
+  }
+
+  /** Every row as a changelog entry, store by store. Rows may change while the iteration is suspended. */
+  *entries(): IterableIterator<ChangelogEntry> {
+    for (const store of this.#stores.values()) {
+      const prefix = String.fromCharCode(store.def.id)
+      for (const [key, value] of store.rows) yield { key: prefix + key, value: encodeRow(store.def, value) }
+    }
+  }
+
+  /** Number of rows in all stores. */
+  size(): number {
+    let size = 0
+    for (const store of this.#stores.values()) size += store.rows.size
+    return size
+  }
+}
+
+function encodeRow(def: AnyStoreDef, value: unknown): Buffer {
+  const bytes = encodeWithHeader(def.type, value, 1)
+  bytes[0] = VALUE_VERSION
+  return bytes
+}
+
+function decodeRow(def: AnyStoreDef, value: Uint8Array): unknown {
+  const bytes = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  if (bytes[0] !== VALUE_VERSION) {
+    throw new StateError(
+      'CHANGELOG_NEWER',
+      `a row of store '${def.name}' has version ${bytes[0]}; this version of Beamline reads ${VALUE_VERSION}`,
+    )
+  }
+  try {
+    return def.type.fromBuffer(bytes.subarray(1))
+  } catch (error) {
+    throw new StateError('CHANGELOG_CORRUPT', `a row of store '${def.name}' cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}

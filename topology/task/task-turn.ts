@@ -1,0 +1,119 @@
+/** The turn of one task: what its processors see, and what a batch of decisions collects until it is committed. */
+import type { Cause, CounterName, Headers, Index, IndexDef, StoreDef, Turn } from '../../processors/turn.ts'
+import { encodeRecord } from '../../schemas/codec/wire.ts'
+import type { EpochMs } from '../../schemas/ids.ts'
+import { toJsonText } from '../../schemas/json.ts'
+import type { BeamlineRecord } from '../../schemas/records/index.ts'
+import type { ReplyTo } from '../../schemas/records/shared.ts'
+import { TASK_TOPICS, type Topic } from '../../schemas/topics.ts'
+import type { OutRecord } from '../log/port.ts'
+import { SeededRandom } from './seeded-random.ts'
+import type { TaskState } from './state.ts'
+
+const FUSABLE: ReadonlySet<string> = new Set(TASK_TOPICS)
+
+/** A place in the outbox to which a failed decision is rolled back. */
+interface Mark {
+  readonly outbox: number
+  readonly fused: number
+}
+
+export class TaskTurn implements Turn {
+  now: EpochMs = 0
+  cause: Cause = { topic: 'timer', offset: 0 }
+  controlIsCurrent = false
+  readonly partition: number
+  readonly partitions: number
+  /** Everything emitted since the last cut, in order. */
+  outbox: OutRecord[] = []
+  /** Indices into the outbox of fused records that are not decided yet, in order. */
+  readonly fused: number[] = []
+  /** How many more records may be fused before the next cut. */
+  fuseBudget = 0
+  readonly counts = new Map<CounterName, number>()
+  readonly #state: TaskState
+  readonly #random = new SeededRandom()
+
+  constructor(state: TaskState, partition: number, partitions: number) {
+    this.#state = state
+    this.partition = partition
+    this.partitions = partitions
+  }
+
+  /** Begins the decision of a record that came from outside. */
+  begin(cause: Cause, controlIsCurrent: boolean): void {
+    this.cause = cause
+    this.controlIsCurrent = controlIsCurrent
+    const topic = cause.topic === 'timer' ? TASK_TOPICS.length : TASK_TOPICS.indexOf(cause.topic)
+    this.#random.seed(this.partition * 8 + topic, cause.offset)
+  }
+
+  random(): number {
+    return this.#random.next()
+  }
+
+  get<V>(store: StoreDef<V>, key: string): V | undefined {
+    return this.#state.store(store).rows.get(key)
+  }
+
+  put<V>(store: StoreDef<V>, key: string, value: V): void {
+    this.#state.set(this.#state.store(store), key, value)
+  }
+
+  delete<V>(store: StoreDef<V>, key: string): void {
+    this.#state.set(this.#state.store(store), key, undefined)
+  }
+
+  rows<V>(store: StoreDef<V>): IterableIterator<[string, V]> {
+    return this.#state.store(store).rows.entries()
+  }
+
+  index<V, I extends Index<V>>(def: IndexDef<V, I>): I {
+    return this.#state.index(def)
+  }
+
+  emit(topic: Topic, partition: number, record: BeamlineRecord, key?: string): void {
+    const handled = partition === this.partition && this.fuseBudget > 0 && FUSABLE.has(topic)
+    if (handled) {
+      this.fuseBudget--
+      this.fused.push(this.outbox.length)
+    }
+    const value = encodeRecord(record)
+    this.outbox.push({ topic, partition, key: key ?? null, value, headers: null, handled, message: record })
+  }
+
+  emitRaw(topic: Topic, partition: number, key: string | null, value: Uint8Array, headers: Headers | null): void {
+    this.outbox.push({ topic, partition, key, value, headers, handled: false, message: null })
+  }
+
+  reply(to: ReplyTo, reply: { readonly ok: boolean; readonly code: string; readonly body: unknown }): void {
+    this.emit('replies', to.partition, {
+      kind: 'Reply',
+      correlation: to.correlation,
+      ok: reply.ok,
+      code: reply.code,
+      body: toJsonText(reply.body),
+    })
+  }
+
+  count(name: CounterName, by = 1): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + by)
+  }
+
+  mark(): Mark {
+    return { outbox: this.outbox.length, fused: this.fused.length }
+  }
+
+  rollback(mark: Mark): void {
+    this.fuseBudget += this.fused.length - mark.fused
+    this.outbox.length = mark.outbox
+    this.fused.length = mark.fused
+    this.#state.undo()
+  }
+
+  /** Leaves a fused record for a later turn: it is appended unflagged and comes round again. */
+  unfuse(index: number): void {
+    this.outbox[index] = { ...this.outbox[index]!, handled: false }
+  }
+
+}

@@ -1,0 +1,202 @@
+/**
+ * One task: the exclusive owner of one partition of every task topic and of the state behind it. It polls, decides a batch, commits it, and
+ * decides the next one while that commit is in flight.
+ *
+ * T1  Everything a batch did (records, state, read positions) is one commit of the log.
+ * T2  After any failed commit the task discards its log handle and its state and starts again from the log. There is no other way back.
+ * T3  At most two commits are outstanding; the log takes them in order.
+ */
+import type { Environment } from '../environment.ts'
+import { type Log, LogError, type TaskLog } from '../log/port.ts'
+import type { Topology } from '../topology.ts'
+import { Batch, type BatchLimits } from './batch.ts'
+import type { TaskObserver, TaskPhase } from './observer.ts'
+import { restoreState } from './restore.ts'
+import type { SnapshotStore } from './snapshot.ts'
+import { TaskState } from './state.ts'
+import { WakeUp } from './wake-up.ts'
+
+const MAX_OUTSTANDING = 2
+const REOPEN_FIRST_MS = 50
+const REOPEN_MAX_MS = 5_000
+
+export interface TaskOptions extends Partial<BatchLimits> {
+  readonly snapshots?: SnapshotStore
+}
+
+export interface TaskConfig {
+  readonly taskId: number
+  readonly log: Log
+  readonly environment: Environment
+  readonly topology: Topology
+  readonly observer: TaskObserver
+  readonly options?: TaskOptions
+  /** The task has stopped for good: another owner has it, or its state cannot be read. */
+  readonly onStopped?: (error: Error) => void
+}
+
+export class Task {
+  readonly taskId: number
+  readonly #config: TaskConfig
+  readonly #wakeUp: WakeUp
+  #phase: TaskPhase = 'opening'
+  /** Raised whenever the log handle and the state are discarded; what belongs to an earlier one is ignored. */
+  #generation = 0
+  #log: TaskLog | null = null
+  #batch: Batch | null = null
+  #outstanding = 0
+  #changelogPosition = 0
+  #idle: (() => void) | null = null
+  #reopenMs = REOPEN_FIRST_MS
+
+  constructor(config: TaskConfig) {
+    this.#config = config
+    this.taskId = config.taskId
+    this.#wakeUp = new WakeUp(config.environment, () => this.#step())
+  }
+
+  get phase(): TaskPhase {
+    return this.#phase
+  }
+
+  /** For auditors and tests; `null` while the task has none. */
+  get state(): TaskState | null {
+    return this.#batch?.state ?? null
+  }
+
+  /** Takes the partition over, restores its state and begins to decide. Failures that may pass are retried. */
+  start(): void {
+    void this.#open(this.#generation)
+  }
+
+  /** Ends orderly: nothing new is decided, what is in flight is committed, a snapshot is written. */
+  async drain(): Promise<void> {
+    if (this.#phase === 'stopped') return
+    const running = this.#phase === 'running'
+    this.#setPhase('draining')
+    if (this.#outstanding > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
+    if (running && this.#batch !== null) await this.#saveSnapshot(this.#batch.state)
+    const log = this.#log
+    this.kill()
+    await log?.close()
+  }
+
+  /** Stops at once and leaves everything as a crash would. */
+  kill(): void {
+    this.#generation++
+    this.#wakeUp.stop()
+    this.#log = null
+    this.#batch = null
+    this.#setPhase('stopped')
+    this.#idle?.()
+  }
+
+  async #open(generation: number): Promise<void> {
+    const { log, environment, topology, observer, options } = this.#config
+    let taskLog: TaskLog | null = null
+    try {
+      this.#setPhase('opening')
+      taskLog = await log.openTask(this.taskId)
+      if (generation !== this.#generation) return void taskLog.close().catch(() => undefined)
+      this.#log = taskLog
+      this.#setPhase('restoring')
+      const state = new TaskState(topology.processors, this.taskId, log.partitions)
+      await restoreState(state, log, taskLog, options?.snapshots ?? null, environment, observer)
+      if (generation !== this.#generation) return
+      this.#changelogPosition = taskLog.start.changelogPosition
+      this.#batch = new Batch(this.#config, state, taskLog, {
+        wake: () => this.#wakeUp.soon(),
+        failed: (error) => generation === this.#generation && this.#failed(error),
+      })
+      this.#outstanding = 0
+      taskLog.onRecords(() => this.#wakeUp.soon())
+      this.#setPhase('running')
+      this.#wakeUp.soon()
+    } catch (error) {
+      if (generation === this.#generation) this.#failed(error as Error)
+    }
+  }
+
+  #step(): void {
+    const batch = this.#batch
+    if (batch === null || this.#phase !== 'running' || this.#outstanding >= MAX_OUTSTANDING) return
+    try {
+      const more = batch.decide()
+      this.#commit(batch)
+      if (more) this.#wakeUp.soon()
+      this.#wakeUp.at(batch.nextDueInMs())
+    } catch (error) {
+      this.#failed(error as Error)
+    }
+  }
+
+  #commit(batch: Batch): void {
+    const cut = batch.cut()
+    if (cut === null) return
+    const generation = this.#generation
+    const startedAt = this.#config.environment.monotonic()
+    this.#outstanding++
+    this.#log!.commit(cut.request).then(
+      (result) => {
+        if (generation !== this.#generation) return
+        this.#outstanding--
+        this.#reopenMs = REOPEN_FIRST_MS
+        this.#changelogPosition = result.changelogPosition
+        const commitMs = this.#config.environment.monotonic() - startedAt
+        this.#config.observer.committed({ ...cut.stats, commitMs })
+        for (const [name, by] of cut.counts) this.#config.observer.counted(this.taskId, name, by)
+        if (this.#outstanding === 0) this.#idle?.()
+        this.#wakeUp.soon()
+      },
+      (error: Error) => {
+        if (generation === this.#generation) this.#failed(error)
+      },
+    )
+  }
+
+  #failed(error: Error): void {
+    const { observer, onStopped, environment } = this.#config
+    const log = this.#log
+    const draining = this.#phase === 'draining'
+    this.#generation++
+    this.#log = null
+    this.#batch = null
+    this.#outstanding = 0
+    observer.reopening(this.taskId, error)
+    const closed = log === null ? Promise.resolve() : log.close().catch(() => undefined)
+    if (draining || isFinal(error)) {
+      this.kill()
+      if (!draining) onStopped?.(error)
+      return
+    }
+    this.#setPhase('opening')
+    const generation = this.#generation
+    const waitMs = this.#reopenMs
+    this.#reopenMs = Math.min(waitMs * 2, REOPEN_MAX_MS)
+    void closed.then(() =>
+      environment.after(waitMs, () => {
+        if (generation === this.#generation) void this.#open(generation)
+      }),
+    )
+  }
+
+  async #saveSnapshot(state: TaskState): Promise<void> {
+    const snapshots = this.#config.options?.snapshots
+    if (snapshots === undefined) return
+    const snapshot = { position: this.#changelogPosition, entries: state.entries() }
+    await snapshots.save(this.taskId, this.#config.log.id, snapshot)
+  }
+
+  #setPhase(phase: TaskPhase): void {
+    if (this.#phase === phase) return
+    this.#phase = phase
+    this.#config.observer.phase(this.taskId, phase)
+  }
+}
+
+/** Failures that trying again cannot mend. */
+function isFinal(error: Error): boolean {
+  const code = (error as { code?: unknown }).code
+  if (error instanceof LogError) return code === 'FENCED' || code === 'LOG_CLOSED'
+  return code === 'CHANGELOG_NEWER' || code === 'CHANGELOG_CORRUPT'
+}
