@@ -80,7 +80,8 @@ async function write(path: string, header: Header, entries: Iterable<ChangelogEn
 /** The snapshot, or why it cannot be used. */
 function parse(bytes: Buffer, taskId: number, logId: string): Snapshot | string {
   const body = bytes.length - 8
-  if (body < 12 || bytes.toString('latin1', 0, 8) !== MAGIC) return 'it does not begin as a snapshot of this version does'
+  if (body < 12 || bytes.toString('latin1', 0, 8) !== MAGIC)
+    return 'it does not begin as a snapshot of this version does'
   if (bytes.readUInt32LE(body) !== END) return 'it is cut short'
   if (crc32(bytes.subarray(0, body)) !== bytes.readUInt32LE(body + 4)) return 'its checksum is wrong'
   const headerEnd = 12 + bytes.readUInt32LE(8)

@@ -50,7 +50,8 @@ export class Decider {
     try {
       const handler = this.#dueHandler(entry.storeId)
       handler(this.#turn, entry.key, row)
-      if (entry.place >= 0) throw new Error(`the handler of due store '${store.def.name}' left row '${entry.key}' as it was`)
+      if (entry.place >= 0)
+        throw new Error(`the handler of due store '${store.def.name}' left row '${entry.key}' as it was`)
       this.#state.keep()
     } catch (error) {
       this.#turn.rollback(mark)
@@ -86,8 +87,16 @@ export class Decider {
     let message: BeamlineRecord | null = null
     try {
       const processor = this.#processors.get(topic)!
-      const source = { topic, partition: turn.partition, offset, key: record.key, headers: record.headers, value: record.value }
-      message = record.message ?? (processor.decode === undefined ? decodeRecord(record.value) : processor.decode(source))
+      const source = {
+        topic,
+        partition: turn.partition,
+        offset,
+        key: record.key,
+        headers: record.headers,
+        value: record.value,
+      }
+      message =
+        record.message ?? (processor.decode === undefined ? decodeRecord(record.value) : processor.decode(source))
       const handler = processor.handlers[message.kind] as Decide<BeamlineRecord> | undefined
       if (handler === undefined) throw new UnexpectedKind(message.kind, topic, Object.keys(processor.handlers))
       handler(turn, message, source)
@@ -103,7 +112,11 @@ export class Decider {
     return 'decided'
   }
 
-  #bury(topic: TaskTopic | 'timer', offset: number, { letter, failure }: { letter: BeamlineRecord | null; failure: Failure }): void {
+  #bury(
+    topic: TaskTopic | 'timer',
+    offset: number,
+    { letter, failure }: { letter: BeamlineRecord | null; failure: Failure },
+  ): void {
     if (letter !== null) this.#turn.emit('dlq', this.#turn.partition, letter)
     this.#onDeadLetter(topic, offset, failure)
   }
@@ -119,7 +132,8 @@ class UnexpectedKind extends Error {
 
 function failureOf(error: Error, message: BeamlineRecord | null): Failure {
   const code = (error as { code?: unknown }).code
-  if (error instanceof UnexpectedKind) return { category: 'record_refused', code: 'KIND_UNEXPECTED', message: error.message }
+  if (error instanceof UnexpectedKind)
+    return { category: 'record_refused', code: 'KIND_UNEXPECTED', message: error.message }
   if (message === null) {
     const known = error instanceof DecodeError || typeof code === 'string'
     return { category: 'record_unreadable', code: known ? String(code) : 'RECORD_CORRUPT', message: error.message }

@@ -7,8 +7,8 @@
  * S3  Indexes and due times are told of every change, undone and restored ones too.
  */
 import type { Index, IndexDef, Processor, StoreDef } from '../../processors/turn.ts'
-import { defineValue, long } from '../../schemas/define.ts'
 import { encodeWithHeader } from '../../schemas/codec/slab.ts'
+import { defineValue, long } from '../../schemas/define.ts'
 import type { ChangelogEntry } from '../log/port.ts'
 import { DueHeap } from './due-heap.ts'
 import { Store } from './store.ts'
@@ -118,7 +118,10 @@ export class TaskState {
     const store = this.#byId[entry.key.charCodeAt(0)]
     if (store === undefined) {
       const id = entry.key.charCodeAt(0)
-      throw new StateError('CHANGELOG_NEWER', `the changelog holds rows of store ${id}, which this version does not know`)
+      throw new StateError(
+        'CHANGELOG_NEWER',
+        `the changelog holds rows of store ${id}, which this version does not know`,
+      )
     }
     const key = entry.key.slice(1)
     store.set(key, store.rows.get(key), entry.value === null ? undefined : decodeRow(store.def, entry.value))
@@ -157,8 +160,12 @@ function decodeRow(def: AnyStoreDef, value: Uint8Array): unknown {
   try {
     return def.type.fromBuffer(bytes.subarray(1))
   } catch (error) {
-    throw new StateError('CHANGELOG_CORRUPT', `a row of store '${def.name}' cannot be read: ${(error as Error).message}`, {
-      cause: error,
-    })
+    throw new StateError(
+      'CHANGELOG_CORRUPT',
+      `a row of store '${def.name}' cannot be read: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    )
   }
 }

@@ -115,5 +115,4 @@ export class TaskTurn implements Turn {
   unfuse(index: number): void {
     this.outbox[index] = { ...this.outbox[index]!, handled: false }
   }
-
 }
