@@ -182,7 +182,8 @@ export function tasks(harness: () => LogHarness, opened: (log: Log) => Log): voi
         log = await open()
         task = await log.openTask(1)
         expect(await restore(task)).toEqual({ rows: model, position: task.start.changelogPosition })
-        expect((await restore(task, start, atStart)).rows).toEqual(model)
+        // an older copy cannot be brought up to date, since folding drops deletes
+        if (start >= task.start.changelogFirst) expect((await restore(task, start, atStart)).rows).toEqual(model)
       }),
       { numRuns: 12 },
     )
