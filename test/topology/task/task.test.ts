@@ -1,0 +1,200 @@
+import { describe, expect, it, vi } from 'vitest'
+import { realEnvironment } from '../../../connectors/environment.ts'
+import type { MemoryFaults } from '../../../connectors/log-memory/faults.ts'
+import { openMemoryLog } from '../../../connectors/log-memory/memory-log.ts'
+import { createMemoryStorage, type MemoryStorage } from '../../../connectors/log-memory/storage.ts'
+import { dueHandler, type Processor } from '../../../processors/turn.ts'
+import { encodeRecord } from '../../../schemas/codec/wire.ts'
+import type { RunId, StepId, TenantId } from '../../../schemas/ids.ts'
+import type { BeamlineRecord } from '../../../schemas/records/index.ts'
+import type { OutRecord } from '../../../topology/log/port.ts'
+import type { TaskObserver } from '../../../topology/task/observer.ts'
+import type { Snapshot } from '../../../topology/task/snapshot.ts'
+import { Task, type TaskOptions } from '../../../topology/task/task.ts'
+import type { Topology } from '../../../topology/topology.ts'
+import { ITEMS, itemProcessor } from './fixtures.ts'
+
+const runId = '00000000-0000-8000-8000-000000000000' as RunId
+
+/** Puts item `name`, due at once if `attempt` is 2; every item makes an event. */
+const items: Processor = itemProcessor({
+  handlers: {
+    SlotReleased(turn, record) {
+      if (record.attempt === 3) throw new Error('poison')
+      turn.put(ITEMS, record.stepId, { name: record.stepId, dueAtMs: record.attempt === 2 ? turn.now : null })
+      turn.emit('events', turn.partition, record)
+    },
+  },
+  due: [
+    dueHandler(ITEMS, (turn, key, item) => {
+      turn.put(ITEMS, key, { ...item, dueAtMs: null })
+      turn.emit('events', turn.partition, cancelled)
+    }),
+  ],
+})
+const dlq: Processor = { topic: 'dlq', stores: [], handlers: { DeadLetter: () => undefined }, due: [] }
+const ingest: Processor = {
+  topic: 'ingest',
+  stores: [],
+  handlers: { SlotReleased: (turn, record) => turn.emit('result', turn.partition, record) },
+  due: [],
+}
+const cancelled: BeamlineRecord = {
+  kind: 'CancelRun',
+  runId,
+  tenant: 'acme' as TenantId,
+  reason: null,
+  requestedBy: null,
+  force: false,
+  replyTo: null,
+}
+
+function item(name: string, attempt = 1, topic: 'result' | 'ingest' = 'result'): OutRecord {
+  const message: BeamlineRecord = { kind: 'SlotReleased', runId, stepId: name as StepId, attempt, reason: 'finished' }
+  return { topic, partition: 0, key: null, value: encodeRecord(message), headers: null, handled: false, message }
+}
+
+function observer(): TaskObserver & { readonly failures: string[] } {
+  const failures: string[] = []
+  return {
+    failures,
+    phase: () => undefined,
+    restored: () => undefined,
+    restoreProgress: () => undefined,
+    committed: () => undefined,
+    counted: () => undefined,
+    deadLettered: (_task, topic, offset, code) => failures.push(`dead ${topic}@${offset} ${code}`),
+    reopening: (_task, error) => failures.push(`reopening ${(error as { code?: string }).code ?? error.message}`),
+  }
+}
+
+function setup(storage: MemoryStorage, faults: MemoryFaults = {}, options: TaskOptions = {}, admits = () => true) {
+  const log = openMemoryLog(storage, realEnvironment, faults)
+  const topology: Topology = { processors: [items, dlq, ingest], admits }
+  const watch = observer()
+  const onStopped = vi.fn()
+  const task = new Task({ taskId: 0, log, environment: realEnvironment, topology, observer: watch, options, onStopped })
+  task.start()
+  return { log, task, watch, onStopped, names: () => [...(task.state?.store(ITEMS).rows.keys() ?? [])].sort() }
+}
+
+async function events(storage: MemoryStorage): Promise<number> {
+  const log = openMemoryLog(storage, realEnvironment, {})
+  const info = (await log.describe()).find((p) => p.topic === 'events' && p.partition === 0)
+  return info?.nextOffset ?? 0
+}
+
+const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 10_000, interval: 2 })
+
+describe('Task', () => {
+  it('decides records, commits what they did, and starts again where it was', async () => {
+    const storage = createMemoryStorage(1)
+    const first = setup(storage)
+    await first.log.append([item('a'), item('b')])
+    await until(() => expect(first.names()).toEqual(['a', 'b']))
+    await until(() => expect(storage.tasks[0]!.committed.get('result')).toBe(2))
+    first.task.kill()
+
+    const second = setup(storage)
+    await until(() => expect(second.task.phase).toBe('running'))
+    expect(second.names()).toEqual(['a', 'b'])
+    await second.log.append([item('c')])
+    await until(() => expect(second.names()).toEqual(['a', 'b', 'c']))
+    await second.task.drain()
+    expect(await events(storage)).toBe(3)
+  })
+
+  it('discards its state after a failed commit and decides again from the log, whether it took effect or not', async () => {
+    for (const fault of ['lost', 'applied_unknown'] as const) {
+      const storage = createMemoryStorage(1)
+      let left = 2
+      const faults: MemoryFaults = { commit: () => (left-- > 0 ? fault : 'none') }
+      const { log, task, watch, names } = setup(storage, faults)
+      await log.append([item('a')])
+      await until(() => expect(task.phase).toBe('running'))
+      await until(() => expect(storage.tasks[0]!.committed.get('result')).toBe(1))
+      await until(() => expect(names()).toEqual(['a']))
+      await task.drain()
+      expect(watch.failures).toContain('reopening OUTCOME_UNKNOWN')
+      expect(await events(storage), fault).toBe(1)
+    }
+  })
+
+  it('stops when another owner has taken it over', async () => {
+    const storage = createMemoryStorage(1)
+    const old = setup(storage)
+    await until(() => expect(old.task.phase).toBe('running'))
+    const owner = setup(storage)
+    await until(() => expect(owner.task.phase).toBe('running'))
+    await owner.log.append([item('a')])
+    await until(() => expect(old.onStopped).toHaveBeenCalled())
+    expect(old.onStopped.mock.calls[0]![0]).toMatchObject({ code: 'FENCED' })
+    await until(() => expect(owner.names()).toEqual(['a']))
+    await owner.task.drain()
+    expect(await events(storage)).toBe(1)
+  })
+
+  it('buries a poison record and goes on', async () => {
+    const storage = createMemoryStorage(1)
+    const { log, task, watch, names } = setup(storage)
+    await log.append([item('a'), item('b', 3), item('c')])
+    await until(() => expect(names()).toEqual(['a', 'c']))
+    await task.drain()
+    expect(watch.failures).toEqual(['dead result@1 PROCESSOR_THREW'])
+    expect(storage.logs.get('dlq/0')?.records.length).toBe(1)
+  })
+
+  it('fires due rows, after a restart too', async () => {
+    const storage = createMemoryStorage(1)
+    const { log, task } = setup(storage)
+    await log.append([item('a', 2)])
+    await until(async () => expect(await events(storage)).toBe(2))
+    await task.drain()
+    const again = setup(storage)
+    await until(() => expect(again.task.phase).toBe('running'))
+    await again.log.append([item('b', 2)])
+    await until(async () => expect(await events(storage)).toBe(4))
+    await again.task.drain()
+  })
+
+  it('leaves ingest unread while it holds all the work it may', async () => {
+    const storage = createMemoryStorage(1)
+    let admits = false
+    const { log, task, names } = setup(storage, {}, {}, () => admits)
+    await log.append([item('late', 1, 'ingest'), item('now')])
+    await until(() => expect(names()).toEqual(['now']))
+    admits = true
+    await log.append([item('more')])
+    await until(() => expect(names()).toEqual(['late', 'more', 'now']))
+    await task.drain()
+  })
+
+  it('gives the same outcome without fusing', async () => {
+    const storage = createMemoryStorage(1)
+    const { log, task, names } = setup(storage, {}, { fuseBudget: 0 })
+    await log.append([item('a', 1, 'ingest'), item('b', 3, 'ingest')])
+    await until(() => expect(names()).toEqual(['a']))
+    await until(() => expect(storage.logs.get('dlq/0')?.records.length).toBe(1))
+    await task.drain()
+  })
+
+  it('writes a snapshot when it drains and starts from it', async () => {
+    const storage = createMemoryStorage(1)
+    let saved: Snapshot | null = null
+    const snapshots = {
+      load: async () => saved,
+      save: async (_task: number, _log: string, snapshot: Snapshot) => {
+        saved = { position: snapshot.position, entries: [...snapshot.entries] }
+      },
+    }
+    const first = setup(storage, {}, { snapshots })
+    await first.log.append([item('a'), item('b')])
+    await until(() => expect(first.names()).toEqual(['a', 'b']))
+    await first.task.drain()
+    expect(saved).not.toBeNull()
+    const second = setup(storage, {}, { snapshots })
+    await until(() => expect(second.task.phase).toBe('running'))
+    expect(second.names()).toEqual(['a', 'b'])
+    await second.task.drain()
+  })
+})
