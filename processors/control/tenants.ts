@@ -2,6 +2,7 @@
 import { defineValue, double, int, nullable } from '../../schemas/define.ts'
 import { murmur2 } from '../../schemas/murmur2.ts'
 import type { TenantChanged } from '../../schemas/records/control.ts'
+import { wakeTenant } from '../route/lanes.ts'
 import type { StoreDef, Turn } from '../turn.ts'
 
 export interface TenantPolicy {
@@ -65,4 +66,6 @@ export function onTenantChanged(turn: Turn, record: TenantChanged): void {
   if (known !== undefined && known.revision >= record.revision) return
   const { revision, spread, maxConcurrency, ratePerSecond, burst, weight } = record
   turn.put(TENANTS, record.tenant, { revision, spread, maxConcurrency, ratePerSecond, burst, weight })
+  // steps that wait for the old limits are looked at again
+  wakeTenant(turn, record.tenant)
 }

@@ -1,0 +1,56 @@
+/** Which partition of the pool an attempt goes to: the sticky one if its worker still owns it, else the less loaded of two drawn at random. */
+import type { Pool } from '../../schemas/topics.ts'
+import type { Turn } from '../turn.ts'
+import { workerKey } from './rows.ts'
+import { SLOTS } from './slots.ts'
+import { STICKY, WORKERS } from './stores.ts'
+import { WORKER_TABLE } from './worker-table.ts'
+
+export interface Placed {
+  readonly tenant: string
+  readonly pool: Pool
+  readonly stickyKey: string | null
+  readonly stickyTtlMs: number | null
+}
+
+const DEFAULT_TTL_MS = 3_600_000
+
+export function choosePartition(turn: Turn, step: Placed): number {
+  if (step.stickyKey === null) return lessLoadedOfTwo(turn, step.pool)
+  const key = `${step.tenant}/${step.pool}/${step.stickyKey}`
+  const known = turn.get(STICKY, key)
+  const valid =
+    known !== undefined && known.expiresAtMs > turn.now && known.workerId === ownerOf(turn, step.pool, known.partition)
+  turn.count(valid ? 'sticky_hits' : 'sticky_misses')
+  const partition = valid ? known.partition : lessLoadedOfTwo(turn, step.pool)
+  const ttlMs = step.stickyTtlMs ?? DEFAULT_TTL_MS
+  const expiresAtMs = turn.now + ttlMs
+  // a hit moves the expiry only when that is worth a write
+  if (!valid || expiresAtMs - known.expiresAtMs > ttlMs / 16) {
+    turn.put(STICKY, key, { partition, workerId: ownerOf(turn, step.pool, partition), expiresAtMs })
+  }
+  return partition
+}
+
+function ownerOf(turn: Turn, pool: Pool, partition: number): string {
+  return turn.get(WORKERS, workerKey(pool, partition))?.workerId ?? ''
+}
+
+/** Partitions with a known worker are preferred; if there is none, records wait in the topic for one. */
+function lessLoadedOfTwo(turn: Turn, pool: Pool): number {
+  const known = turn.index(WORKER_TABLE).partitions(pool)
+  const n = known.length === 0 ? turn.partitions : known.length
+  if (n === 1) return known[0] ?? 0
+  const a = turn.random() % n
+  const b = (a + 1 + (turn.random() % (n - 1))) % n
+  const first = known[a] ?? a
+  const second = known[b] ?? b
+  return loadOf(turn, pool, second) < loadOf(turn, pool, first) ? second : first
+}
+
+/** This task's assigned attempts there, by the capacity of its worker. */
+function loadOf(turn: Turn, pool: Pool, partition: number): number {
+  const count = turn.index(SLOTS).ofPartition(pool, partition)
+  if (count === 0) return 0
+  return count / Math.max(1, turn.get(WORKERS, workerKey(pool, partition))?.capacity ?? 1)
+}

@@ -1,0 +1,31 @@
+/** The `route` topic: gives ready steps to the workers' partitions, within every limit and in fair order. */
+import { dueHandler, handlers, type Processor } from '../turn.ts'
+import { laneDue } from './dispatch.ts'
+import { type RouteOptions, routeSettings } from './settings.ts'
+import { silenceDue } from './silence.ts'
+import { onSlotReleased } from './slot-released.ts'
+import { onStepReady } from './step-ready.ts'
+import { LANES, QUEUE, STICKY, TOKENS, WORKERS } from './stores.ts'
+import { onWorkerChanged } from './workers.ts'
+
+export type { RouteOptions } from './settings.ts'
+
+/** @throws {RangeError} on options out of range. */
+export function createRoute(options: RouteOptions = {}): Processor {
+  const settings = routeSettings(options)
+  return {
+    topic: 'route',
+    stores: [QUEUE, TOKENS, STICKY, WORKERS, LANES],
+    handlers: handlers({
+      StepReady: (turn, record) => onStepReady(settings, turn, record),
+      SlotReleased: (turn, record) => onSlotReleased(settings, turn, record),
+      WorkerChanged: onWorkerChanged,
+    }),
+    due: [
+      silenceDue(settings),
+      laneDue(settings),
+      dueHandler(STICKY, (turn, key) => turn.delete(STICKY, key)),
+      dueHandler(TOKENS, (turn, key) => turn.delete(TOKENS, key)),
+    ],
+  }
+}

@@ -1,0 +1,36 @@
+import type { RunId, StepId } from '../../schemas/ids.ts'
+import { type AttemptInput, attemptInput } from '../result/attempt-input.ts'
+import type { Turn } from '../turn.ts'
+
+export interface RouteOptions {
+  /** Attempts of a pool that the task keeps assigned at once; at least 1, default 256. */
+  readonly window?: number
+  /**
+   * How long after an attempt's timeout its worker may stay silent; default 60,000: 30 s to report, and as much for what a step waits in the
+   * worker's read-ahead or is carried forward.
+   */
+  readonly graceMs?: number
+  /** After this long (plus its timeout) an attempt is given up even if its worker shows signs of life; default 3,600,000. */
+  readonly longestMs?: number
+  /** What an attempt is given; default: from the rows of its run. */
+  readonly attemptInput?: AttemptInputOf
+}
+
+export type AttemptInputOf = (turn: Turn, runId: RunId, stepId: StepId, attempt: number) => AttemptInput | null
+
+export type RouteSettings = Required<RouteOptions>
+
+/** @throws {RangeError} */
+export function routeSettings(options: RouteOptions): RouteSettings {
+  const settings = { window: 256, graceMs: 60_000, longestMs: 3_600_000, attemptInput, ...options }
+  atLeast('window', settings.window, 1)
+  atLeast('graceMs', settings.graceMs, 0)
+  atLeast('longestMs', settings.longestMs, 0)
+  return settings
+}
+
+function atLeast(name: string, value: number, least: number): void {
+  if (!Number.isInteger(value) || value < least) {
+    throw new RangeError(`route option '${name}' is ${value}; expected a whole number of at least ${least}`)
+  }
+}
