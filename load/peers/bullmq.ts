@@ -4,7 +4,8 @@
  */
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
-import { eventually, freePort, measurePeer, peerOptions } from './peer.ts'
+import { freePort } from '../process/free-port.ts'
+import { eventually, measurePeer, peerOptions } from './peer.ts'
 
 const options = peerOptions()
 const fsync = options.variant === 'always' ? 'always' : 'everysec'

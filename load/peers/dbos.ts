@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { chownSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DBOS } from '@dbos-inc/dbos-sdk'
-import { eventually, freePort, measurePeer, peerOptions } from './peer.ts'
+import { freePort } from '../process/free-port.ts'
+import { eventually, measurePeer, peerOptions } from './peer.ts'
 
 const options = peerOptions()
 

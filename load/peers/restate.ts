@@ -7,7 +7,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import * as restate from '@restatedev/restate-sdk'
 import { Pool } from 'undici'
-import { eventually, freePort, measurePeer, peerOptions } from './peer.ts'
+import { freePort } from '../process/free-port.ts'
+import { eventually, measurePeer, peerOptions } from './peer.ts'
 
 const options = peerOptions()
 const variant = options.variant === 'call' ? 'call' : 'run'

@@ -1,0 +1,21 @@
+/** The part of autocannon that the `http` benchmark uses; the package brings no types. */
+declare module 'autocannon' {
+  export interface Options {
+    readonly url: string
+    readonly method: 'POST'
+    readonly headers: { readonly [name: string]: string }
+    readonly body: string
+    readonly connections: number
+    /** Seconds. */
+    readonly duration: number
+  }
+  export interface Result {
+    readonly '2xx': number
+    readonly non2xx: number
+    readonly errors: number
+    readonly duration: number
+    /** Milliseconds. */
+    readonly latency: { readonly p50: number; readonly p99: number }
+  }
+  export default function autocannon(options: Options): Promise<Result>
+}

@@ -1,0 +1,54 @@
+/** CPU and wake-ups of the real process with nothing to do, as the kernel counts them (Linux). */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { round } from '../measure/statistics.ts'
+import { BeamlineProcess } from '../process/beamline-process.ts'
+import { freePort } from '../process/free-port.ts'
+import { progress } from './child.ts'
+
+const TICKS_PER_SECOND = 100
+
+interface Usage {
+  readonly cpuSeconds: number
+  /** Voluntary context switches of all threads: each is a wake-up that had nothing left to do. */
+  readonly wakeUps: number
+}
+
+function usageOf(pid: number): Usage {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  const tasks = readdirSync(`/proc/${pid}/task`)
+  const wakeUps = tasks.reduce((sum, task) => {
+    const status = readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8')
+    return sum + Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0)
+  }, 0)
+  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND, wakeUps }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' } } })
+  const seconds = values.quick ? 5 : 30
+  const dataFolder = mkdtempSync(join(tmpdir(), 'beamline-idle-'))
+  const beamline = await BeamlineProcess.start({ dataFolder, port: await freePort() })
+  try {
+    const pid = beamline.child.pid!
+    await pause(3000)
+    const before = usageOf(pid)
+    await pause(seconds * 1000)
+    const after = usageOf(pid)
+    const result = {
+      seconds,
+      core_percent: round(((after.cpuSeconds - before.cpuSeconds) / seconds) * 100),
+      wake_ups_per_s: round((after.wakeUps - before.wakeUps) / seconds),
+    }
+    progress(`  ${result.core_percent} % of a core, ${result.wake_ups_per_s} wake-ups per second over all threads`)
+    console.log(JSON.stringify(result))
+  } finally {
+    await beamline.stop()
+    rmSync(dataFolder, { recursive: true, force: true })
+  }
+}
+
+await main()
