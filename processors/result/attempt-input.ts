@@ -6,8 +6,8 @@ import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import type { Turn } from '../turn.ts'
 import { expressionFailure } from './failures.ts'
 import { openRun } from './open-run.ts'
-import { scopeOf } from './scope.ts'
 import { STEPS, stepKey } from './run-store.ts'
+import { scopeOf } from './scope.ts'
 
 export type AttemptInput =
   | {

@@ -1,0 +1,14 @@
+/** The `ingest` topic: submissions, from anyone. */
+import { decodeIngest } from '../../schemas/codec/ingest-json.ts'
+import { DEFAULT_TENANT } from '../../schemas/ids.ts'
+import { dueHandler, handlers, type Processor } from '../turn.ts'
+import { forgetKey, forgetRunId, IDEMPOTENCY, RECENT_RUNS } from './known-runs.ts'
+import { onSubmitRun } from './submit-run.ts'
+
+export const ingest: Processor = {
+  topic: 'ingest',
+  stores: [IDEMPOTENCY, RECENT_RUNS],
+  handlers: handlers({ SubmitRun: onSubmitRun }),
+  due: [dueHandler(IDEMPOTENCY, forgetKey), dueHandler(RECENT_RUNS, forgetRunId)],
+  decode: ({ value, headers }) => decodeIngest(value, { headers, defaultTenant: DEFAULT_TENANT, nowMs: 0 }),
+}

@@ -1,0 +1,71 @@
+/** A submission: sent to its home, recognised if it was seen before, refused, or accepted and begun. */
+import { homeOf, newRunId, type RunId } from '../../schemas/ids.ts'
+import type { SubmitRun } from '../../schemas/records/ingest.ts'
+import { findFlow, type KnownFlow } from '../control/flows.ts'
+import { startRun } from '../result/start-run.ts'
+import type { SourceRecord, Turn } from '../turn.ts'
+import { placementOfNew } from './home.ts'
+import { identify, remember } from './identity.ts'
+import { checkInput } from './input-schema.ts'
+import { type Refusal, refuse } from './refusal.ts'
+import { checkFields, checkIdentity, readInput } from './submission-check.ts'
+
+export function onSubmitRun(turn: Turn, record: SubmitRun, source: SourceRecord | null): void {
+  const verdict = judge(turn, record)
+  switch (verdict.kind) {
+    case 'forward':
+      turn.count('records_forwarded')
+      turn.emit('ingest', verdict.home, { ...record, runId: verdict.id }, verdict.id)
+      return
+    case 'refuse':
+      refuse(turn, record, source, verdict.refusal)
+      return
+    case 'duplicate':
+      turn.count('duplicate_submissions')
+      answer(turn, record, 'duplicate', verdict.id)
+      return
+    case 'accept':
+      remember(turn, verdict.id, record, verdict.bodyHash)
+      startRun(turn, verdict.id, verdict.known, record)
+      answer(turn, record, 'accepted', verdict.id)
+  }
+}
+
+type Verdict =
+  | { readonly kind: 'forward'; readonly home: number; readonly id: RunId }
+  | { readonly kind: 'refuse'; readonly refusal: Refusal }
+  | { readonly kind: 'duplicate'; readonly id: RunId }
+  | { readonly kind: 'accept'; readonly id: RunId; readonly known: KnownFlow; readonly bodyHash: string }
+
+function judge(turn: Turn, record: SubmitRun): Verdict {
+  const wrong = checkIdentity(record)
+  if (wrong !== null) return { kind: 'refuse', refusal: wrong }
+  const id = record.runId ?? newRunId(placementOfNew(turn, record), () => turn.random())
+  const home = homeOf(id, turn.partitions)
+  return home === turn.partition ? judgeAtHome(turn, id, record) : { kind: 'forward', home, id }
+}
+
+function judgeAtHome(turn: Turn, id: RunId, record: SubmitRun): Verdict {
+  const wrong = checkFields(record)
+  if (wrong !== null) return { kind: 'refuse', refusal: wrong }
+  const input = readInput(record.input)
+  if ('code' in input) return { kind: 'refuse', refusal: input }
+  const identity = identify(turn, id, record)
+  if (identity.kind === 'conflict') return { kind: 'refuse', refusal: identity.refusal }
+  if (identity.kind === 'duplicate') return { kind: 'duplicate', id: identity.runId }
+  const known = findFlow(turn, record.tenant, record.flow, record.version)
+  if (known === null) return { kind: 'refuse', refusal: unknownFlow(record) }
+  const mismatch = checkInput(known.flow, input.value)
+  if (mismatch !== null) return { kind: 'refuse', refusal: mismatch }
+  return { kind: 'accept', id, known, bodyHash: identity.bodyHash }
+}
+
+function answer(turn: Turn, { replyTo }: SubmitRun, code: 'accepted' | 'duplicate', runId: RunId): void {
+  if (replyTo !== null) turn.reply(replyTo, { ok: true, code, body: { run_id: runId, status: 'accepted' } })
+}
+
+function unknownFlow({ tenant, flow, version }: SubmitRun): Refusal {
+  const what = version === null ? `flow '${flow}'` : `version ${version} of flow '${flow}'`
+  const message = `${what} is unknown for tenant '${tenant}'; expected one that was published`
+  return { code: 'unknown_flow', message, details: { flow, version } }
+}
