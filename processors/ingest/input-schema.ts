@@ -36,9 +36,9 @@ function refusalOf(flow: CompiledFlow, error: ErrorObject): Refusal {
 }
 
 function expectation({ keyword, message, params }: ErrorObject): string {
-  if (keyword === 'enum') return `must be one of ${toJsonText(params['allowedValues'])}`
-  if (keyword === 'const') return `must be ${toJsonText(params['allowedValue'])}`
-  if (keyword === 'additionalProperties') return `must not have the property '${params['additionalProperty']}'`
+  if (keyword === 'enum') return `must be one of ${toJsonText(params.allowedValues)}`
+  if (keyword === 'const') return `must be ${toJsonText(params.allowedValue)}`
+  if (keyword === 'additionalProperties') return `must not have the property '${params.additionalProperty}'`
   return message ?? `must satisfy '${keyword}'`
 }
 

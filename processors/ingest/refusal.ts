@@ -47,10 +47,8 @@ export function refuse(turn: Turn, record: SubmitRun, source: SourceRecord | nul
 
 function sendLetter(turn: Turn, record: SubmitRun, source: SourceRecord | null, error: ErrorInfo): void {
   const offset = source?.offset ?? turn.cause.offset
-  const letterId =
-    source === null
-      ? `ingest-${turn.partition}-${offset}-${record.runId ?? turn.random().toString(16)}`
-      : `ingest-${turn.partition}-${offset}`
+  // several refused records may stem from one cause, e.g. a replay of many
+  const letterId = `ingest-${turn.partition}-${offset}-${turn.random().toString(16)}`
   turn.emit(
     'dlq',
     turn.partition,
