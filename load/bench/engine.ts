@@ -10,6 +10,7 @@ import { type JsonText, toJsonText } from '../../schemas/json.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { LogReader, OutRecord } from '../../topology/log/port.ts'
+import { Random } from '../process/random.ts'
 
 export interface EngineCounts {
   /** Records appended to all topics. */
@@ -31,7 +32,8 @@ export class BenchEngine {
   private constructor(folder: string, node: BeamlineNode) {
     this.folder = folder
     this.node = node
-    this.#random = xorshift(0x9e3779b9)
+    const random = new Random(1)
+    this.#random = () => random.u32()
     for (let partition = 0; partition < node.log.partitions; partition++) {
       const reader = node.log.read('events', partition, 'end')
       this.#readers.push(reader)
@@ -153,15 +155,5 @@ export function echoChain(flow: string, steps: number): object {
       with: index === 0 ? '${input}' : `\${steps.${id(index - 1)}.output}`,
     })),
     output: `\${steps.${id(steps - 1)}.output}`,
-  }
-}
-
-function xorshift(seed: number): RandomU32 {
-  let state = seed
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return state >>> 0
   }
 }

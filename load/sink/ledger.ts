@@ -1,9 +1,9 @@
 /**
  * An append-only record of effects, kept by the receiver of the calls and so independent of Beamline. One JSON object a line:
  *
- *     {"key": "<tenant>/<run>/<step>/<attempt>", "item": "...", "atMs": 1700000000000}
+ *     {"key": "<tenant>/<run>/<step>/<attempt>", "item": "...", "at_ms": 1700000000000}
  *
- * A repeated key is the same effect asked for again; the receiver answers as before and writes no second line.
+ * A repeated key is the same effect asked for again: the receiver answers as before and does nothing; the line is written all the same.
  */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 
@@ -11,7 +11,7 @@ export interface Effect {
   readonly key: string
   /** What the effect was done to. */
   readonly item: string
-  readonly atMs: number
+  readonly at_ms: number
 }
 
 export class Ledger {
@@ -27,13 +27,13 @@ export class Ledger {
 
   /** False if the effect was there already. */
   add(effect: Effect): boolean {
+    writeSync(this.#file, `${JSON.stringify(effect)}\n`)
     if (this.#keys.has(effect.key)) {
       this.repeats++
       return false
     }
     this.#keys.add(effect.key)
     this.effects.push(effect)
-    writeSync(this.#file, `${JSON.stringify(effect)}\n`)
     return true
   }
 

@@ -98,7 +98,7 @@ export class Sink {
         send(response, 422, { error: `item '${item}' cannot be taken at present` })
         return
       case 'ok':
-        this.#ledger.add({ key, item, atMs: Date.now() })
+        this.#ledger.add({ key, item, at_ms: Date.now() })
         send(response, 200, { delivered: item })
     }
   }
