@@ -77,6 +77,7 @@ export type CounterName =
   | 'sticky_misses'
   | 'records_forwarded'
   | 'step_retries'
+  | 'dead_letters_evicted'
 
 /** A log record as a processor may need it when it refuses it. */
 export interface SourceRecord {

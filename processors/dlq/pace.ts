@@ -1,0 +1,17 @@
+/**
+ * A capped rate, exactly: chunk number k (from 0) of a sweep may act on so many letters, and the next one is due so much later. In any second that
+ * begins with a chunk there are at most `rate` letters (one more if the rate is a fraction); time in which nothing ran is not made up for.
+ */
+export interface Chunk {
+  readonly letters: number
+  /** Least time until the next chunk. */
+  readonly intervalMs: number
+}
+
+export function chunkOf(ratePerSecond: number, tick: number, most: number): Chunk {
+  if (ratePerSecond === 0) return { letters: most, intervalMs: 1 }
+  if (ratePerSecond < 10) return { letters: 1, intervalMs: Math.ceil(1000 / ratePerSecond) }
+  const intervalMs = ratePerSecond <= most * 10 ? 100 : 10
+  const perChunk = (ratePerSecond * intervalMs) / 1000
+  return { letters: Math.min(most, Math.floor((tick + 1) * perChunk) - Math.floor(tick * perChunk)), intervalMs }
+}

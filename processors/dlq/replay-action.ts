@@ -1,0 +1,107 @@
+/** What a replay does with a letter: the plan says it, the replay does it. */
+import { createHash } from 'node:crypto'
+import type { DlqPlanAction } from '../../schemas/dlq-plan.ts'
+import { homeOf, newRunId, placementOf, type RunId } from '../../schemas/ids.ts'
+import { isTopic } from '../../schemas/topics.ts'
+import { FLOWS } from '../control/flows.ts'
+import { ControlBehind, type Turn } from '../turn.ts'
+import { REPLAYED_LETTER_HEADER } from './dead-letter.ts'
+import { markReplayed } from './letters.ts'
+import { mergePatchText } from './merge-patch.ts'
+import type { LetterRecord, LetterRow, LetterRun, RequestRow } from './rows.ts'
+import { CONTENTS } from './stores.ts'
+
+/** @throws {ControlBehind} when the letter's flow version is not known and `control` may hold more. */
+export function actionOf(turn: Turn, letterId: string, row: LetterRow, request: RequestRow | null): DlqPlanAction {
+  const content = turn.get(CONTENTS, letterId)
+  if (content?.run) return runAction(turn, row, content.run)
+  if (!content?.record) return refused('NOTHING_TO_REPLAY', 'the letter carries neither a run nor a record')
+  if (!isTopic(row.topic) || row.partition < 0 || row.partition >= turn.partitions) {
+    return refused('TOPIC_UNKNOWN', `there is no partition ${row.partition} of a topic '${row.topic}' to append to`)
+  }
+  if (request !== null && request.patch !== null && request.filter.letterIds.length !== 1) {
+    const message = 'a new value can be given to one record only; name it as the only letter id'
+    return refused('PATCH_NEEDS_ONE_RECORD', message)
+  }
+  return { kind: 'append_record', topic: row.topic, partition: row.partition, size_bytes: content.record.value.length }
+}
+
+function runAction(turn: Turn, row: LetterRow, run: LetterRun): DlqPlanAction {
+  const { flow, version } = run
+  if (turn.get(FLOWS, `${row.tenant}/${flow}/${version}`) === undefined) {
+    if (!turn.controlIsCurrent) throw new ControlBehind()
+    return refused('FLOW_VERSION_UNKNOWN', `flow '${flow}' of tenant '${row.tenant}' has no version ${version}`)
+  }
+  return { kind: 'new_run', flow, version, continues_after: run.completed.map((step) => step.stepId) }
+}
+
+function refused(code: string, message: string): DlqPlanAction {
+  return { kind: 'refused', code, message }
+}
+
+/** Replays an open letter. False if that is refused; the letter then stays open. */
+export function replayLetter(
+  turn: Turn,
+  letterId: string,
+  row: LetterRow,
+  replayId: string,
+  request: RequestRow,
+): boolean {
+  if (actionOf(turn, letterId, row, request).kind === 'refused') return false
+  const { run, record } = turn.get(CONTENTS, letterId)!
+  let newRun: RunId | null = null
+  if (run !== null) newRun = submitAgain(turn, letterId, row, run, replayId, request)
+  else if (record !== null) appendAgain(turn, letterId, row, record, request)
+  markReplayed(turn, letterId, row, replayId, newRun, request)
+  return true
+}
+
+function submitAgain(
+  turn: Turn,
+  letterId: string,
+  row: LetterRow,
+  run: LetterRun,
+  replayId: string,
+  request: RequestRow,
+): RunId {
+  const { flow, version, stickyKey, priority, metadata, traceparent, completed } = run
+  const id = replayRunId(run.runId, letterId, replayId)
+  turn.emit(
+    'ingest',
+    homeOf(id, turn.partitions),
+    {
+      kind: 'SubmitRun',
+      runId: id,
+      tenant: row.tenant,
+      flow,
+      version,
+      input: request.patch === null ? run.input : mergePatchText(run.input, request.patch),
+      idempotencyKey: null,
+      stickyKey,
+      priority,
+      metadata,
+      traceparent,
+      replyTo: null,
+      submittedAtMs: turn.now,
+      replay: { of: run.runId, replayId, letterId, completed },
+    },
+    id,
+  )
+  return id
+}
+
+function appendAgain(turn: Turn, letterId: string, row: LetterRow, record: LetterRecord, request: RequestRow): void {
+  if (!isTopic(row.topic)) return
+  const value = request.patch === null ? record.value : Buffer.from(request.patch)
+  turn.emitRaw(row.topic, row.partition, record.key, value, { ...record.headers, [REPLAYED_LETTER_HEADER]: letterId })
+}
+
+/** The same letter and replay give the same run, with the home of the run that failed. */
+export function replayRunId(failed: RunId, letterId: string, replayId: string): RunId {
+  const hash = createHash('sha256').update(`${replayId}\0${letterId}`).digest()
+  let at = 0
+  return newRunId(placementOf(failed), () => {
+    at += 4
+    return hash.readUInt32BE(at - 4)
+  })
+}
