@@ -1,12 +1,20 @@
 /**
  * Submissions as they arrive on `ingest` and at the gateway: JSON with snake_case names, or the wire form of `SubmitRun`.
  */
+import { didYouMean } from '../flow/nearest.ts'
 import type { EpochMs, TenantId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { SubmitRun } from '../records/ingest.ts'
+import { jsonSyntaxError, tooDeepAt } from './json-scan.ts'
+import { checkSubmission, MAX_INPUT_BYTES, MAX_JSON_DEPTH, MAX_METADATA_BYTES } from './submission-check.ts'
+import { SubmissionError } from './submission-error.ts'
+import { decodeUtf8, invalidUtf8At } from './utf8.ts'
+import { decodeRecord } from './wire.ts'
+
+export { SubmissionError, type SubmissionErrorCode } from './submission-error.ts'
 
 export interface SubmissionContext {
-  /** `tenant_id`, `idempotency_key` and `traceparent` are honoured and beat what the payload says. */
+  /** `tenant_id`, `idempotency_key` and `traceparent` (lower case) are honoured and beat what the payload says. */
   readonly headers: { readonly [name: string]: string } | null
   /** The tenant of a submission that names none. */
   readonly defaultTenant: TenantId
@@ -14,35 +22,105 @@ export interface SubmissionContext {
   readonly nowMs: EpochMs
 }
 
-export type SubmissionErrorCode =
-  | 'INVALID_UTF8'
-  | 'INVALID_JSON'
-  | 'TOO_DEEP'
-  | 'TOO_LARGE'
-  | 'UNKNOWN_FIELD'
-  | 'MISSING_FIELD'
-  | 'INVALID_FIELD'
-  | 'NOT_A_SUBMISSION'
-
-/** A submission that cannot be taken. The message says what was found and what was expected. */
-export class SubmissionError extends Error {
-  readonly code: SubmissionErrorCode
-  /** In the JSON form, e.g. `metadata.owner`; empty for the whole. */
-  readonly path: string
-  constructor(code: SubmissionErrorCode, path: string, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'SubmissionError'
-    this.code = code
-    this.path = path
-  }
-}
+const FIELDS = [
+  'flow',
+  'version',
+  'input',
+  'idempotency_key',
+  'sticky_key',
+  'priority',
+  'metadata',
+  'tenant',
+  'run_id',
+  'traceparent',
+]
+/** Room for the other fields beside the input and metadata. */
+const MAX_BODY_BYTES = 2 * (MAX_INPUT_BYTES + MAX_METADATA_BYTES)
 
 /** Reads a submission in its JSON form, as bytes or already parsed. @throws {SubmissionError} */
-export function parseSubmission(_source: Uint8Array | Json, _context: SubmissionContext): SubmitRun {
-  throw new Error('not written yet')
+export function parseSubmission(source: Uint8Array | Json, context: SubmissionContext): SubmitRun {
+  const value = source instanceof Uint8Array ? parseBytes(source) : source
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new SubmissionError(
+      'NOT_A_SUBMISSION',
+      '',
+      'the submission is no JSON object; expected { "flow": ..., "input": ... }',
+    )
+  }
+  const fields = value as { readonly [name: string]: Json }
+  for (const name of Object.keys(fields)) {
+    if (FIELDS.includes(name)) continue
+    const hint = didYouMean(name, FIELDS) || `; expected one of ${FIELDS.join(', ')}`
+    throw new SubmissionError('UNKNOWN_FIELD', name, `unknown field '${name}'${hint}`)
+  }
+  return checkSubmission(fields, context)
 }
 
-/** Reads a record of `ingest`: JSON if its first byte that is no space is `{`, else the wire form. @throws {SubmissionError | DecodeError} */
-export function decodeIngest(_value: Uint8Array, _context: SubmissionContext): SubmitRun {
-  throw new Error('not written yet')
+/**
+ * Reads a record of `ingest`: JSON if its first byte that is no white space is `{`, else the wire form.
+ * @throws {SubmissionError | DecodeError}
+ */
+export function decodeIngest(value: Uint8Array, context: SubmissionContext): SubmitRun {
+  if (beginsWithBrace(value)) return parseSubmission(value, context)
+  const record = decodeRecord(value)
+  if (record.kind !== 'SubmitRun') {
+    throw new SubmissionError('NOT_A_SUBMISSION', '', `the record is a ${record.kind}; expected a SubmitRun`)
+  }
+  const { runId, replyTo, submittedAtMs, replay } = record
+  const checked = checkSubmission(
+    {
+      flow: record.flow,
+      version: record.version,
+      input: parseText(record.input, 'input'),
+      idempotency_key: record.idempotencyKey,
+      sticky_key: record.stickyKey,
+      priority: record.priority,
+      metadata: record.metadata === null ? null : parseText(record.metadata, 'metadata'),
+      tenant: record.tenant === '' ? null : record.tenant,
+      run_id: runId,
+      traceparent: record.traceparent,
+    },
+    { ...context, nowMs: submittedAtMs },
+  )
+  return { ...checked, replyTo, replay }
+}
+
+function beginsWithBrace(value: Uint8Array): boolean {
+  for (const byte of value) {
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) return byte === 0x7b
+  }
+  return false
+}
+
+function parseBytes(bytes: Uint8Array): Json {
+  if (bytes.length > MAX_BODY_BYTES) {
+    const message = `the submission has ${bytes.length} bytes; expected at most ${MAX_BODY_BYTES}`
+    throw new SubmissionError('TOO_LARGE', '', message)
+  }
+  const text = decodeUtf8(bytes)
+  if (text === null) {
+    const message = `the submission is not valid UTF-8 at byte ${invalidUtf8At(bytes)}; expected UTF-8 text`
+    throw new SubmissionError('INVALID_UTF8', '', message)
+  }
+  const deep = tooDeepAt(bytes, MAX_JSON_DEPTH)
+  if (deep >= 0) {
+    const message = `lists and objects are nested deeper than ${MAX_JSON_DEPTH} levels at byte ${deep}`
+    throw new SubmissionError('TOO_DEEP', '', message)
+  }
+  return parseText(text, '')
+}
+
+function parseText(text: string, path: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch (cause) {
+    const fault = jsonSyntaxError(text)
+    const what =
+      fault === null
+        ? (cause as Error).message
+        : `found ${fault.found} at line ${fault.line}, column ${fault.column}; expected ${fault.expected}`
+    throw new SubmissionError('INVALID_JSON', path, `${path === '' ? 'the submission' : path} is not JSON: ${what}`, {
+      cause,
+    })
+  }
 }

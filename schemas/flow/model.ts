@@ -28,9 +28,17 @@ export interface StepScope {
   readonly error: Json
 }
 
+/** Which payloads of a run an expression or template looks at; only those need to be parsed to evaluate it. */
+export interface Reads {
+  readonly input: boolean
+  /** Steps named in it, in order of appearance; `all` where it takes the steps as a whole. */
+  readonly steps: readonly StepId[] | 'all'
+}
+
 /** A checked JMESPath expression. */
 export interface Expression {
   readonly text: string
+  readonly reads: Reads
   /** @throws {ExpressionError} */
   evaluate(scope: Scope): Json
 }
@@ -39,6 +47,9 @@ export interface Expression {
 export interface Template {
   /** True when nothing has to be rendered. */
   readonly constant: boolean
+  readonly reads: Reads
+  /** Set when it is nothing but `${input}` or `${steps.x.output}`: its value is that payload as it is, so its text can be used unparsed. */
+  readonly verbatim: { readonly kind: 'input' } | { readonly kind: 'output'; readonly step: StepId } | null
   /** @throws {ExpressionError} e.g. `TEMPLATE_VALUE_MISSING` */
   render(scope: Scope): Json
 }
@@ -104,6 +115,8 @@ export interface CompiledFlow {
   /** Steps without dependencies, ascending. */
   readonly roots: readonly number[]
   readonly inputSchema: object | null
+  /** What is wrong with a run's input, up to 10 problems; empty when it matches the schema or there is none. */
+  checkInput(input: Json): readonly InputProblem[]
   readonly output: Template | null
   readonly deadlineMs: number | null
   readonly onFailure: 'fail' | 'continue'
@@ -111,6 +124,13 @@ export interface CompiledFlow {
   readonly priority: number
   readonly sticky: { readonly key: Expression; readonly ttlMs: number } | null
   readonly vars: Json
+}
+
+/** One thing wrong with the input of a run. */
+export interface InputProblem {
+  /** E.g. `input.order.lines[0].qty`. */
+  readonly path: string
+  readonly message: string
 }
 
 /** One thing wrong with a document. */

@@ -1,0 +1,67 @@
+import type { ErrorObject, ValidateFunction } from 'ajv'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import formats from 'ajv-formats'
+import type { Json } from '../json.ts'
+import type { InputProblem } from './model.ts'
+import { formatPath, type Path, type Problems, show } from './problems.ts'
+
+/** Reports what is wrong with a JSON Schema (draft 2020-12). */
+export function checkSchema(schema: object, at: Path, problems: Problems): void {
+  const ajv = newAjv()
+  try {
+    if (ajv.validateSchema(schema) === true) ajv.compile(schema)
+    for (const error of (ajv.errors ?? []).slice(0, 3)) {
+      const path = [...at, ...pointerPath(error.instancePath, schema as Json)]
+      problems.report('INVALID_SCHEMA', path, `not a JSON Schema: ${error.message}${allowed(error)}`)
+    }
+    if ('$async' in schema)
+      problems.report('INVALID_SCHEMA', [...at, '$async'], 'asynchronous schemas are not allowed', 'key')
+  } catch (error) {
+    problems.report('INVALID_SCHEMA', at, `not a JSON Schema of draft 2020-12: ${(error as Error).message}`)
+  }
+}
+
+/** A check of values against a schema that is known to be right; compiled at its first use. */
+export function inputChecker(schema: object | null): (input: Json) => readonly InputProblem[] {
+  if (schema === null) return () => []
+  let validate: ValidateFunction | null = null
+  return (input) => {
+    validate ??= newAjv().compile(schema)
+    if (validate(input) === true) return []
+    return (validate.errors ?? []).map((error) => inputProblem(error, input))
+  }
+}
+
+function newAjv(): Ajv2020 {
+  const ajv = new Ajv2020({ strict: false, logger: false, addUsedSchema: false })
+  formats.default(ajv)
+  return ajv
+}
+
+function inputProblem(error: ErrorObject, input: Json): InputProblem {
+  const path = pointerPath(error.instancePath, input)
+  let value: unknown = input
+  for (const part of path) value = (value as { [key: string | number]: unknown })[part]
+  const found = error.keyword === 'required' ? '' : `; found ${show(value)}`
+  return { path: formatPath(['input', ...path]), message: `${error.message}${allowed(error)}${found}` }
+}
+
+function allowed(error: ErrorObject): string {
+  const params = error.params as { allowedValues?: unknown; additionalProperty?: unknown }
+  if (params.allowedValues !== undefined) return `: ${JSON.stringify(params.allowedValues)}`
+  return params.additionalProperty === undefined ? '' : `: '${String(params.additionalProperty)}'`
+}
+
+/** The parts of a JSON pointer into a value. */
+function pointerPath(pointer: string, value: Json): (string | number)[] {
+  let current: Json | undefined = value
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => {
+      const name = part.replaceAll('~1', '/').replaceAll('~0', '~')
+      const key = Array.isArray(current) ? Number(name) : name
+      current = (current as { readonly [key: string | number]: Json } | null)?.[key]
+      return key
+    })
+}

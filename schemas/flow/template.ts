@@ -1,0 +1,200 @@
+/**
+ * Values with `${expression}` anywhere inside. A text that is nothing but one expression keeps the type of its value; within a longer text numbers
+ * and booleans are written as JSON, and lists, objects and missing values are errors. `$${` is a literal `${`.
+ */
+import type { StepId } from '../ids.ts'
+import { isStepId } from '../ids.ts'
+import type { Json } from '../json.ts'
+import { type CheckedExpression, checkExpression, readsOf, shorten } from './expression.ts'
+import { isQuote, skipQuoted } from './expression-ast.ts'
+import { ExpressionError, type Scope, type Template } from './model.ts'
+import { formatPath, type Path, type Problems } from './problems.ts'
+
+export const MAX_TEMPLATE_EXPRESSIONS = 256
+/** Characters of one rendered text. */
+export const MAX_RENDERED_TEXT = 1 << 20
+
+export interface CheckedTemplate extends Template {
+  readonly expressions: readonly CheckedExpression[]
+}
+
+interface Context {
+  readonly vars: readonly string[]
+  readonly problems: Problems
+  readonly expressions: CheckedExpression[]
+}
+
+type Render = (scope: Scope) => Json
+/** A part of a template: a value as it is, or something to render. */
+type Part = { readonly value: Json } | { readonly render: Render }
+
+/** Checks and compiles a template; what is wrong is reported. */
+export function checkTemplate(value: Json, at: Path, vars: readonly string[], problems: Problems): CheckedTemplate {
+  const context: Context = { vars, problems, expressions: [] }
+  const part = compilePart(value, at, context)
+  const { expressions } = context
+  if (expressions.length > MAX_TEMPLATE_EXPRESSIONS) {
+    const found = `${expressions.length} expressions`
+    problems.report('LIMIT_EXCEEDED', at, `found ${found}; expected at most ${MAX_TEMPLATE_EXPRESSIONS} in one value`)
+  }
+  return {
+    constant: 'value' in part,
+    reads: readsOf(expressions.map((expression) => expression.references)),
+    expressions,
+    verbatim: verbatimOf(value, expressions),
+    render: 'value' in part ? () => part.value : part.render,
+  }
+}
+
+/** `checkTemplate` of a text that may also be a bare expression. */
+export function asTemplate(text: string): string {
+  return text.includes('${') ? text : `\${${text}}`
+}
+
+/** The expression of a text that is nothing but one template, else the text itself. */
+export function withoutTemplate(text: string): string {
+  const pieces = split(text.trim())
+  return typeof pieces === 'object' && pieces.length === 1 && pieces[0]!.expression ? pieces[0]!.text : text
+}
+
+function verbatimOf(value: Json, expressions: readonly CheckedExpression[]): Template['verbatim'] {
+  const path = expressions[0]?.path
+  if (typeof value !== 'string' || path == null || split(value).length !== 1) return null
+  if (path.length === 1 && path[0] === 'input') return { kind: 'input' }
+  const [root, step, field] = path
+  if (path.length !== 3 || root !== 'steps' || field !== 'output') return null
+  return typeof step === 'string' && isStepId(step) ? { kind: 'output', step: step as StepId } : null
+}
+
+function compilePart(value: Json, at: Path, context: Context): Part {
+  if (typeof value === 'string') return compileText(value, at, context)
+  if (typeof value !== 'object' || value === null) return { value }
+  const parts = Object.entries(value).map(([key, member]) => {
+    return [key, compilePart(member, [...at, Array.isArray(value) ? Number(key) : key], context)] as const
+  })
+  if (parts.every(([, part]) => 'value' in part)) {
+    const values = parts.map(([key, part]) => [key, (part as { value: Json }).value] as const)
+    return { value: Array.isArray(value) ? values.map(([, member]) => member) : Object.fromEntries(values) }
+  }
+  const renders = parts.map(([key, part]) => [key, 'value' in part ? () => part.value : part.render] as const)
+  return Array.isArray(value) ? { render: listRender(renders.map(([, r]) => r)) } : { render: objectRender(renders) }
+}
+
+function listRender(items: readonly Render[]): Render {
+  return (scope) => {
+    const list: Json[] = []
+    for (let i = 0; i < items.length; i++) list.push(items[i]!(scope))
+    return list
+  }
+}
+
+/** Names come from a checked document, which has no `__proto__`. */
+function objectRender(members: readonly (readonly [string, Render])[]): Render {
+  const names = members.map(([name]) => name)
+  const renders = members.map(([, render]) => render)
+  return (scope) => {
+    const object: { [key: string]: Json } = {}
+    for (let i = 0; i < names.length; i++) object[names[i]!] = renders[i]!(scope)
+    return object
+  }
+}
+
+function compileText(text: string, at: Path, context: Context): Part {
+  if (!text.includes('${')) return { value: text }
+  const pieces = split(text)
+  if (typeof pieces === 'string') {
+    context.problems.report('INVALID_EXPRESSION', at, `${pieces} (in '${shorten(text)}')`)
+    return { value: text }
+  }
+  const compiled: (string | CheckedExpression)[] = []
+  for (const piece of pieces) {
+    if (!piece.expression) compiled.push(piece.text)
+    else {
+      const expression = checkExpression(piece.text, at, context.vars, context.problems)
+      if (expression === null) return { value: text }
+      context.expressions.push(expression)
+      compiled.push(expression)
+    }
+  }
+  if (compiled.every((piece) => typeof piece === 'string')) return { value: compiled.join('') }
+  const [only] = compiled
+  if (compiled.length === 1 && typeof only === 'object') return { render: only.evaluate }
+  return { render: textRender(compiled, formatPath(at)) }
+}
+
+function textRender(pieces: readonly (string | CheckedExpression)[], path: string): Render {
+  return (scope) => {
+    let text = ''
+    for (let i = 0; i < pieces.length; i++) {
+      const piece = pieces[i]!
+      text += typeof piece === 'string' ? piece : asText(piece.evaluate(scope), piece, path)
+    }
+    if (text.length > MAX_RENDERED_TEXT) {
+      const message = `${path}: the rendered text has ${text.length} characters; expected at most ${MAX_RENDERED_TEXT}`
+      throw new ExpressionError('TEMPLATE_TOO_LARGE', path, message)
+    }
+    return text
+  }
+}
+
+function asText(value: Json, expression: CheckedExpression, path: string): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'boolean') return JSON.stringify(value)
+  const shown = shorten(expression.text)
+  if (value === null) {
+    const message = `${path}: '${shown}' has no value; write \${${shown} || 'none'} where it may be missing`
+    throw new ExpressionError('TEMPLATE_VALUE_MISSING', path, message)
+  }
+  const found = Array.isArray(value) ? 'a list' : 'an object'
+  const message = `${path}: '${shown}' is ${found}; expected a text, number or boolean within a longer text`
+  throw new ExpressionError('TEMPLATE_VALUE_NOT_TEXT', path, message)
+}
+
+interface Piece {
+  readonly expression: boolean
+  readonly text: string
+}
+
+/** The literal and the `${...}` pieces of a text, or what is wrong with it. */
+function split(text: string): readonly Piece[] | string {
+  const pieces: Piece[] = []
+  let literal = ''
+  for (let at = 0; at < text.length; ) {
+    const next = text.indexOf('${', at)
+    if (next < 0) {
+      literal += text.slice(at)
+      break
+    }
+    if (next > at && text[next - 1] === '$') {
+      literal += `${text.slice(at, next - 1)}\${`
+      at = next + 2
+      continue
+    }
+    const end = closingBrace(text, next + 2)
+    if (end < 0) return `the template that begins at column ${next + 1} is not closed; expected a matching '}'`
+    literal += text.slice(at, next)
+    if (literal !== '') pieces.push({ expression: false, text: literal })
+    literal = ''
+    pieces.push({ expression: true, text: text.slice(next + 2, end) })
+    at = end + 1
+  }
+  if (literal !== '') pieces.push({ expression: false, text: literal })
+  return pieces
+}
+
+/** Offset of the brace that closes a template, quoted parts passed over; -1 if there is none. */
+function closingBrace(text: string, from: number): number {
+  let open = 0
+  for (let at = from; at < text.length; ) {
+    const char = text[at]!
+    if (isQuote(char)) {
+      at = skipQuoted(text, at)
+      if (at < 0) return -1
+      continue
+    }
+    if (char === '{') open++
+    else if (char === '}' && open-- === 0) return at
+    at++
+  }
+  return -1
+}
