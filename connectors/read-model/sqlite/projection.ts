@@ -1,0 +1,180 @@
+/**
+ * The projection itself: applies batches of `events` and answers queries. Synchronous; it lives in a worker thread.
+ *
+ * P1. A partition's rows and its position change in one transaction, and a batch begins at that position: every event is applied exactly once.
+ * P2. A damaged file is thrown away and begun anew; `positions` then start from 0 again.
+ */
+
+import { decodeRecord } from '../../../schemas/codec/wire.ts'
+import type { RunId, TenantId } from '../../../schemas/ids.ts'
+import type { BeamlineRecord } from '../../../schemas/records/index.ts'
+import { isFinished, type ReadModelCounts, type RunView } from '../../../topology/read-model/port.ts'
+import { type OpenedDatabase, openDatabase } from './database.ts'
+import { emptyBatch, foldEvent } from './fold.ts'
+import { createRunQueries, type RunQueries } from './query.ts'
+import { createLetterQueries, type LetterQueries } from './query-letters.ts'
+import { createRetention, DEFAULT_RETENTION, type RetentionOptions } from './retention.ts'
+import { createWriter, type Writer } from './write.ts'
+
+export interface ProjectionOptions {
+  /** Path of the file, or `:memory:`. */
+  readonly file: string
+  readonly partitions: number
+  /** Next offsets of the log's `events`, by partition; a projection ahead of them is begun anew. Empty: not checked. */
+  readonly heads?: readonly number[]
+  /** Larger payloads are not kept. Default 1 MiB. */
+  readonly maxPayloadBytes?: number
+  readonly retention?: Partial<RetentionOptions>
+}
+
+export interface EventRecord {
+  readonly offset: number
+  readonly value: Uint8Array
+  readonly message?: BeamlineRecord | null
+}
+
+const DEFAULT_MAX_PAYLOAD_BYTES = 1 << 20
+/** Batches between two looks at what may go. */
+const RETENTION_EVERY = 64
+
+export class Projection {
+  readonly #options: ProjectionOptions
+  readonly #waiting = new Map<RunId, Set<() => void>>()
+  #opened!: OpenedDatabase
+  #writer!: Writer
+  #runs!: RunQueries
+  #letters!: LetterQueries
+  #retain!: (latestMs: number) => number
+  #batches = 0
+  #latestMs = 0
+  #undecodable = 0
+
+  constructor(options: ProjectionOptions) {
+    this.#options = options
+    this.#open()
+  }
+
+  get positions(): readonly number[] {
+    return this.#opened.positions
+  }
+
+  /** Why the file was begun anew when it was opened last; `null` if it was not. */
+  get rebuilt(): string | null {
+    return this.#opened.rebuilt
+  }
+
+  /** Events that could not be read and were passed over. */
+  get undecodable(): number {
+    return this.#undecodable
+  }
+
+  get letters(): LetterQueries {
+    return this.#letters
+  }
+
+  get runs(): RunQueries {
+    return this.#runs
+  }
+
+  counts(): ReadModelCounts {
+    return { runs: this.#runs.countRuns(), letters: this.#letters.countLetters() }
+  }
+
+  /** Applies records in order of offset; those below the position are passed over. `nextOffset`: where to go on, if not after the last one. */
+  apply(partition: number, records: readonly EventRecord[], nextOffset?: number): void {
+    const from = this.#opened.positions[partition]!
+    const batch = emptyBatch()
+    let next = Math.max(from, nextOffset ?? 0)
+    for (const record of records) {
+      if (record.offset < from) continue
+      next = Math.max(next, record.offset + 1)
+      const event = record.message ?? this.#decode(record.value)
+      if (event !== null) foldEvent(batch, event, record.offset)
+    }
+    if (next === from) return
+    const ended = this.#transaction(() => {
+      const runs = this.#writer.apply(batch)
+      this.#writer.setPosition(partition, next)
+      return runs
+    })
+    this.#opened.positions[partition] = next
+    this.#latestMs = Math.max(this.#latestMs, batch.latestMs)
+    if (++this.#batches % RETENTION_EVERY === 0) this.#transaction(() => this.#retain(this.#latestMs))
+    if (this.#waiting.size > 0) for (const runId of ended) this.#answer(runId)
+  }
+
+  getRun(tenant: TenantId, runId: RunId): RunView | null {
+    return this.#runs.getRun(tenant, runId, (partition) => this.#opened.positions[partition]!)
+  }
+
+  /** Calls back once with the run when it has ended; returns how to give up waiting. */
+  awaitEnd(tenant: TenantId, runId: RunId, callback: (run: RunView | null) => void): () => void {
+    const status = this.#runs.statusOf(tenant, runId)
+    if (status !== undefined && isFinished(status)) {
+      callback(this.getRun(tenant, runId))
+      return () => {}
+    }
+    const answer = (): void => callback(this.getRun(tenant, runId))
+    const waiting = this.#waiting.get(runId) ?? new Set<() => void>()
+    waiting.add(answer)
+    this.#waiting.set(runId, waiting)
+    return () => {
+      waiting.delete(answer)
+      if (waiting.size === 0) this.#waiting.delete(runId)
+    }
+  }
+
+  /** Begins anew if the error says that the file is damaged; returns whether it did. */
+  recover(error: unknown): boolean {
+    const code = (error as { errcode?: number }).errcode ?? 0
+    // SQLITE_CORRUPT 11, SQLITE_NOTADB 26; the low byte is the primary code.
+    if ((code & 0xff) !== 11 && (code & 0xff) !== 26) return false
+    this.#opened.database.close()
+    this.#open({ discard: (error as Error).message })
+    return true
+  }
+
+  close(): void {
+    this.#opened.database.close()
+  }
+
+  #open(damage?: { readonly discard: string }): void {
+    const { file, partitions, heads = [], maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES, retention } = this.#options
+    this.#opened = openDatabase(file, partitions, heads, damage?.discard)
+    const { database } = this.#opened
+    this.#writer = createWriter(database, partitions, maxPayloadBytes)
+    this.#runs = createRunQueries(database)
+    this.#letters = createLetterQueries(database)
+    this.#retain = createRetention(database, { ...DEFAULT_RETENTION, ...retention })
+  }
+
+  #decode(value: Uint8Array): BeamlineRecord | null {
+    try {
+      return decodeRecord(value)
+    } catch {
+      this.#undecodable++
+      return null
+    }
+  }
+
+  #answer(runId: RunId): void {
+    const waiting = this.#waiting.get(runId)
+    if (waiting === undefined) return
+    this.#waiting.delete(runId)
+    for (const answer of waiting) answer()
+  }
+
+  #transaction<T>(work: () => T): T {
+    const { database } = this.#opened
+    database.exec('BEGIN')
+    try {
+      const result = work()
+      database.exec('COMMIT')
+      return result
+    } catch (error) {
+      this.#writer.reset()
+      if (database.isTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+  }
+}

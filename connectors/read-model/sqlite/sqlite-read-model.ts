@@ -1,0 +1,183 @@
+/**
+ * The read model on SQLite, in a thread of its own. Fed in one of two ways: the thread reads the embedded log's folder itself whenever it is
+ * poked, so that the main thread pays next to nothing; or a pump reads `events` from any log and hands the records over.
+ */
+import type { RunId, TenantId } from '../../../schemas/ids.ts'
+import type { Environment } from '../../../topology/environment.ts'
+import type { Log } from '../../../topology/log/port.ts'
+import {
+  type LetterGroup,
+  type LetterQuery,
+  type LetterView,
+  type ReadModel,
+  type ReadModelCounts,
+  ReadModelError,
+  type RunQuery,
+  type RunSummary,
+  type RunView,
+} from '../../../topology/read-model/port.ts'
+import { type Progress, ReadModelCalls } from './calls.ts'
+import type { EventRecord, ProjectionOptions } from './projection.ts'
+import type { EventSource } from './protocol.ts'
+import { startPump } from './pump.ts'
+
+export interface SqliteReadModelOptions extends ProjectionOptions {
+  readonly environment: Environment
+  readonly source: EventSource | { readonly kind: 'pump'; readonly log: Log }
+  /** At most one look at the log in this time while nobody waits for a run; larger batches fold better. Default 25. */
+  readonly intervalMs?: number
+  /** Told when the file had to be begun anew, when a batch could not be applied, and when the thread died. */
+  readonly onProblem?: (message: string) => void
+}
+
+export interface SqliteReadModel extends ReadModel {
+  /** There may be new events; cheap, may be called with every commit. */
+  poke(): void
+  /** Applies records by hand; for a `push` source. */
+  apply(partition: number, records: readonly EventRecord[], nextOffset?: number): Promise<void>
+}
+
+const DEFAULT_INTERVAL_MS = 25
+/** While somebody waits for a run. */
+const AWAITED_INTERVAL_MS = 1
+/** After a batch that failed. */
+const PROBLEM_INTERVAL_MS = 1000
+
+/** Resolves once the file is open and checked. */
+export async function openSqliteReadModel(options: SqliteReadModelOptions): Promise<SqliteReadModel> {
+  const model = new ThreadedReadModel(options)
+  await model.ready
+  return model
+}
+
+class ThreadedReadModel implements SqliteReadModel {
+  readonly ready: Promise<void>
+  readonly #options: SqliteReadModelOptions
+  readonly #calls: ReadModelCalls
+  #stopPump: () => Promise<void> = async () => {}
+  #positions: readonly number[] = []
+  #awaited = 0
+  #state: 'idle' | 'resting' | 'pulling' | 'closed' = 'idle'
+  #poked = false
+
+  constructor(options: SqliteReadModelOptions) {
+    this.#options = options
+    const { environment, source, intervalMs, onProblem, ...projection } = options
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.ready = promise
+    this.#calls = new ReadModelCalls(
+      { projection, source: source.kind === 'pump' ? { kind: 'push' } : source },
+      (progress) => {
+        this.#positions = progress.positions
+        if (progress.kind === 'ready') this.#begin(progress, resolve)
+        else this.#onProgress(progress)
+      },
+      (error) => {
+        reject(error)
+        onProblem?.(`the read model has stopped: ${error.message}`)
+      },
+    )
+  }
+
+  positions(): readonly number[] {
+    return this.#positions
+  }
+
+  poke(): void {
+    if (this.#options.source.kind !== 'embedded') return
+    if (this.#state === 'idle') this.#pull()
+    else this.#poked = true
+  }
+
+  async apply(partition: number, records: readonly EventRecord[], nextOffset?: number): Promise<void> {
+    // Copied, since a value is a view into a large slab that would be sent as a whole.
+    const copies = records.map(({ offset, value }) => ({ offset, value: new Uint8Array(value) }))
+    await this.#calls.call('apply', { partition, records: copies, ...(nextOffset === undefined ? {} : { nextOffset }) })
+  }
+
+  getRun(tenant: TenantId, runId: RunId): Promise<RunView | null> {
+    return this.#calls.call('getRun', { tenant, runId })
+  }
+
+  async awaitRun(tenant: TenantId, runId: RunId, timeoutMs: number, signal?: AbortSignal): Promise<RunView | null> {
+    let id = 0
+    const giveUp = (): void => this.#calls.post({ kind: 'giveUp', id })
+    const cancelTimer = this.#options.environment.after(timeoutMs, giveUp)
+    this.#awaited++
+    try {
+      const run = this.#calls.call('awaitRun', { tenant, runId }, (given) => {
+        id = given
+      })
+      if (signal?.aborted) giveUp()
+      signal?.addEventListener('abort', giveUp, { once: true })
+      return await run
+    } finally {
+      this.#awaited--
+      cancelTimer()
+      signal?.removeEventListener('abort', giveUp)
+    }
+  }
+
+  listRuns(query: RunQuery): Promise<readonly RunSummary[]> {
+    return this.#calls.call('listRuns', query)
+  }
+
+  letterGroups(tenant: TenantId): Promise<readonly LetterGroup[]> {
+    return this.#calls.call('letterGroups', { tenant })
+  }
+
+  letters(query: LetterQuery): Promise<readonly LetterView[]> {
+    return this.#calls.call('letters', query)
+  }
+
+  counts(): Promise<ReadModelCounts> {
+    return this.#calls.call('counts', null)
+  }
+
+  async close(): Promise<void> {
+    this.#state = 'closed'
+    await this.#stopPump()
+    await this.#calls.close()
+  }
+
+  #begin(progress: Extract<Progress, { readonly kind: 'ready' }>, resolve: () => void): void {
+    const { rebuilt, positions } = progress
+    if (rebuilt !== null) this.#options.onProblem?.(`the read model is built again from the log, since ${rebuilt}`)
+    const { source } = this.#options
+    if (source.kind === 'pump')
+      this.#stopPump = startPump(source.log, positions, this, (error) => this.#pumpFailed(error))
+    this.poke()
+    resolve()
+  }
+
+  #pumpFailed(error: unknown): void {
+    const closing = error instanceof ReadModelError && error.code === 'READ_MODEL_CLOSED'
+    if (!closing) this.#options.onProblem?.(`the read model gets no more events: ${(error as Error).message}`)
+  }
+
+  #pull(): void {
+    this.#poked = false
+    this.#state = 'pulling'
+    this.#calls.post({ kind: 'poke' })
+  }
+
+  #onProgress(progress: Extract<Progress, { readonly kind: 'progress' }>): void {
+    if (progress.error !== null) this.#options.onProblem?.(`the read model could not apply events: ${progress.error}`)
+    if (this.#state !== 'pulling') return
+    if (progress.more) {
+      this.#pull()
+      return
+    }
+    this.#state = 'resting'
+    this.#options.environment.after(this.#restMs(progress.error !== null), () => {
+      if (this.#state !== 'resting') return
+      this.#state = 'idle'
+      if (this.#poked || progress.error !== null) this.#pull()
+    })
+  }
+
+  #restMs(problem: boolean): number {
+    if (problem) return PROBLEM_INTERVAL_MS
+    return this.#awaited > 0 ? AWAITED_INTERVAL_MS : (this.#options.intervalMs ?? DEFAULT_INTERVAL_MS)
+  }
+}

@@ -1,0 +1,53 @@
+/** Bounds what has been accepted and not finished, so that no queue grows without end. */
+import type { Log } from '../topology/log/port.ts'
+import type { Admission } from './ports.ts'
+
+/** What the process has accepted and not finished, as last known; must be cheap. */
+export interface Load {
+  /** Runs that were begun and have not ended. */
+  readonly unfinishedRuns: number
+  /** Submissions that are durable and have not been decided. */
+  readonly undecided: number
+}
+
+export interface AdmissionLimits {
+  /** Default 100,000. */
+  readonly maxUnfinishedRuns?: number
+  /** Default 20,000. */
+  readonly maxUndecided?: number
+}
+
+const RETRY_AFTER_LOG_S = 5
+const RETRY_AFTER_WORK_S = 1
+const ADMIT: Admission = { admit: true }
+
+export function createAdmission(
+  log: Pick<Log, 'health'>,
+  load: () => Load,
+  { maxUnfinishedRuns = 100_000, maxUndecided = 20_000 }: AdmissionLimits = {},
+): () => Admission {
+  return () => {
+    const { writable, reason } = log.health()
+    if (!writable) return refusal(503, `the log takes no records: ${reason ?? 'unknown reason'}`, RETRY_AFTER_LOG_S)
+    const { unfinishedRuns, undecided } = load()
+    if (undecided >= maxUndecided) {
+      return refusal(
+        503,
+        `${undecided} submissions wait to be decided; the bound is ${maxUndecided}`,
+        RETRY_AFTER_WORK_S,
+      )
+    }
+    if (unfinishedRuns >= maxUnfinishedRuns) {
+      return refusal(
+        429,
+        `${unfinishedRuns} runs have not ended; the bound is ${maxUnfinishedRuns}`,
+        RETRY_AFTER_WORK_S,
+      )
+    }
+    return ADMIT
+  }
+}
+
+function refusal(status: 429 | 503, reason: string, retryAfterS: number): Admission {
+  return { admit: false, status, reason, retryAfterS }
+}

@@ -1,0 +1,76 @@
+/** Refusals and failures as the gateway answers them. */
+import { LogError } from '../topology/log/port.ts'
+import { ReadModelError } from '../topology/read-model/port.ts'
+
+/** Error codes of the HTTP interface, with their statuses. */
+export const ERROR_STATUSES = {
+  invalid_request: 400,
+  invalid_flow: 400,
+  not_found: 404,
+  flow_not_found: 404,
+  run_not_found: 404,
+  conflict: 409,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  rate_limit_exceeded: 429,
+  internal: 500,
+  service_overloaded: 503,
+  unavailable: 503,
+  timeout: 504,
+} as const satisfies { readonly [code: string]: number }
+export type ErrorCode = keyof typeof ERROR_STATUSES
+
+export type ErrorDetails = { readonly [name: string]: unknown }
+
+export interface RequestErrorOptions {
+  readonly details?: ErrorDetails
+  /** Sent as `Retry-After`. */
+  readonly retryAfterS?: number
+  /** The older systems' name for what is wrong with a submission. */
+  readonly intakeErrorCode?: string
+  readonly cause?: unknown
+}
+
+/** A request that is refused or cannot be served; becomes the error body. */
+export class RequestError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly details: ErrorDetails
+  readonly retryAfterS: number | null
+  readonly intakeErrorCode: string | null
+  constructor(code: ErrorCode, message: string, options: RequestErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'RequestError'
+    this.code = code
+    this.status = ERROR_STATUSES[code]
+    this.details = options.details ?? {}
+    this.retryAfterS = options.retryAfterS ?? null
+    this.intakeErrorCode = options.intakeErrorCode ?? null
+  }
+}
+
+/** What the client is told about an error of a part behind the gateway; `null` for one that nobody expected. */
+export function knownFailure(error: unknown): RequestError | null {
+  if (error instanceof RequestError) return error
+  if (error instanceof LogError) return logFailure(error)
+  if (error instanceof ReadModelError) {
+    return new RequestError('unavailable', error.message, {
+      details: { code: error.code },
+      retryAfterS: 5,
+      cause: error,
+    })
+  }
+  return null
+}
+
+function logFailure(error: LogError): RequestError {
+  const details = { code: error.code }
+  if (error.code === 'RECORD_TOO_LARGE') {
+    return new RequestError('payload_too_large', error.message, { details, cause: error })
+  }
+  const message =
+    error.code === 'OUTCOME_UNKNOWN'
+      ? 'the record may or may not have been written; send the request again with the same idempotency key'
+      : error.message
+  return new RequestError('unavailable', message, { details, retryAfterS: 5, cause: error })
+}

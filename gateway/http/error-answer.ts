@@ -1,0 +1,53 @@
+/** Every error in the one form: `{ok: false, error: {code, message, details}, context: {request_id, trace_id, tenant_id}}`. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Environment } from '../../topology/environment.ts'
+import { knownFailure, RequestError } from '../errors.ts'
+import type { Logger } from '../ports.ts'
+import { contextOf } from './context.ts'
+
+export function answerError(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  environment: Environment,
+  logger: Logger,
+): void {
+  const known = knownFailure(error) ?? frameworkError(error)
+  const failure =
+    known ?? new RequestError('internal', 'something went wrong here; the log has the details under the request id')
+  const context = contextOf(request, environment)
+  const fields = {
+    component: 'gateway',
+    error_code: failure.code,
+    ...context,
+    method: request.method,
+    url: request.url,
+  }
+  if (known === null) logger.error({ ...fields, error }, 'a request failed')
+  else if (failure.status >= 500) logger.warn({ ...fields, error: failure.cause ?? null }, failure.message)
+  if (failure.retryAfterS !== null) reply.header('retry-after', String(failure.retryAfterS))
+  const { code, message, details, intakeErrorCode } = failure
+  reply
+    .code(failure.status)
+    .type('application/json; charset=utf-8')
+    .send(
+      JSON.stringify({
+        ok: false,
+        error: { code, message, ...(intakeErrorCode === null ? {} : { intake_error_code: intakeErrorCode }), details },
+        context,
+      }),
+    )
+}
+
+/** What Fastify refuses before a route sees the request. */
+function frameworkError(error: unknown): RequestError | null {
+  const { code = '', statusCode, message = '' } = error as { code?: string; statusCode?: number; message?: string }
+  const details = { code }
+  if (statusCode === 413) return new RequestError('payload_too_large', `the body is too large: ${message}`, { details })
+  if (statusCode === 415) return new RequestError('unsupported_media_type', message, { details })
+  if (statusCode === 503) return new RequestError('unavailable', message, { details, retryAfterS: 5 })
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new RequestError('invalid_request', message, { details })
+  }
+  return null
+}

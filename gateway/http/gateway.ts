@@ -1,0 +1,102 @@
+/** The HTTP gateway: validates, appends, answers; reads the read model; never touches task state. */
+import { type FastifyInstance, fastify } from 'fastify'
+import { createDeadLetterCommands } from '../dead-letter-commands.ts'
+import { Definitions } from '../definitions.ts'
+import { RequestError } from '../errors.ts'
+import { DEFAULT_OPTIONS, type GatewayDependencies } from '../ports.ts'
+import { Publisher } from '../publish.ts'
+import { Replies } from '../replies.ts'
+import { createSubmitter } from '../submit-run.ts'
+import { registerDeadLetters } from './dead-letters.ts'
+import type { Edge } from './edge.ts'
+import { answerError } from './error-answer.ts'
+import { registerFlows } from './flows.ts'
+import { registerHealth } from './health.ts'
+import { acceptBodies } from './media-types.ts'
+import { observeRequests } from './observe.ts'
+import { registerRuns } from './runs.ts'
+import { registerTenants } from './tenants.ts'
+import { registerTopics } from './topics.ts'
+
+export interface Gateway {
+  /** For tests (`inject`) and for routes that others add before `listen`. */
+  readonly app: FastifyInstance
+  /** Resolves with the base address. @throws {Error} with `code` `EADDRINUSE` when the port is taken */
+  listen(host: string, port: number): Promise<string>
+  /** Takes no new requests, answers those in progress, then stops reading the log. */
+  close(): Promise<void>
+}
+
+/** Begins to read `control` and `replies` at once, so that it knows what there is when it listens. */
+export function createGateway(dependencies: GatewayDependencies): Gateway {
+  const options = { ...DEFAULT_OPTIONS, ...dependencies.options }
+  const { log, environment, logger, admission } = dependencies
+  const definitions = new Definitions(log, logger)
+  const replies = new Replies(log, environment, logger, {
+    partition: options.repliesPartition,
+    timeoutMs: options.replyTimeoutMs,
+    maxWaiting: options.maxWaiting,
+  })
+  const edge: Edge = {
+    ...dependencies,
+    options,
+    definitions,
+    replies,
+    publisher: new Publisher(log, environment, definitions),
+    submit: createSubmitter({ log, environment, definitions, replies, admission }),
+    deadLetters: createDeadLetterCommands(log, replies),
+    awaitRun: boundedAwait(dependencies, options.maxWaiting),
+  }
+  const app = createApp(edge)
+  return {
+    app,
+    async listen(host, port) {
+      await definitions.current()
+      return app.listen({ host, port, backlog: 1024 })
+    },
+    async close() {
+      await app.close()
+      definitions.close()
+      replies.close()
+    },
+  }
+}
+
+function createApp(edge: Edge): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    bodyLimit: edge.options.bodyLimitBytes,
+    forceCloseConnections: 'idle',
+    requestIdHeader: false,
+    genReqId: () => '',
+    routerOptions: { maxParamLength: 256 },
+  })
+  acceptBodies(app)
+  observeRequests(app, edge.metrics)
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, edge.environment, edge.logger))
+  app.setNotFoundHandler((request, reply) => {
+    const error = new RequestError('not_found', `there is no route ${request.method} ${request.url.slice(0, 200)}`)
+    answerError(error, request, reply, edge.environment, edge.logger)
+  })
+  registerRuns(app, edge)
+  registerFlows(app, edge)
+  registerTenants(app, edge)
+  registerDeadLetters(app, edge)
+  registerTopics(app, edge)
+  registerHealth(app, edge)
+  return app
+}
+
+function boundedAwait({ readModel }: GatewayDependencies, maxWaiting: number): Edge['awaitRun'] {
+  let waiting = 0
+  return async (tenant, runId, waitMs, gone) => {
+    // The run is accepted already: who cannot wait here gets that answer at once.
+    if (waiting >= maxWaiting) return null
+    waiting++
+    try {
+      return await readModel.awaitRun(tenant, runId, waitMs, gone)
+    } finally {
+      waiting--
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/** `/api/v1/runs` */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { SubmissionContext } from '../../schemas/codec/ingest-json.ts'
+import { DEFAULT_TENANT, homeOf, isRunId, type RunId, type TenantId } from '../../schemas/ids.ts'
+import type { Reply } from '../../schemas/records/replies.ts'
+import {
+  isFinished,
+  type ReadModel,
+  RUN_STATUSES,
+  type RunCursor,
+  type RunView,
+} from '../../topology/read-model/port.ts'
+import { type ErrorDetails, RequestError } from '../errors.ts'
+import { outRecord } from '../out-record.ts'
+import type { Submitted } from '../submit-run.ts'
+import { readBody, text } from './body.ts'
+import { goneSignal, requesterOf, tenantOf, traceparentOf } from './context.ts'
+import type { Edge } from './edge.ts'
+import { durationOf, integerOf, oneOf, queryOf, refuse } from './query.ts'
+import { runJson, summaryJson } from './run-json.ts'
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+export function registerRuns(app: FastifyInstance, edge: Edge): void {
+  app.post('/api/v1/runs', (request, reply) => postRun(edge, request, reply))
+  app.get('/api/v1/runs', (request, reply) => listRuns(edge, request, reply))
+  app.get('/api/v1/runs/:run_id', (request, reply) => getRun(edge.readModel, request, reply))
+  app.post('/api/v1/runs/:run_id/cancel', (request) => cancelRun(edge, request))
+}
+
+async function postRun(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const { wait } = queryOf(request, ['wait'])
+  const waitMs = durationOf('wait', wait, edge.options.maxWaitMs)
+  const submitted = await edge.submit(bytesOf(request), contextOfSubmission(edge, request))
+  reply.type(JSON_TYPE)
+  if (waitMs > 0) return answerWhenEnded(edge, submitted, waitMs, reply)
+  return reply.code(submitted.repeated ? 200 : 202).send(acceptedJson(submitted, 'accepted'))
+}
+
+async function answerWhenEnded(edge: Edge, submitted: Submitted, waitMs: number, reply: FastifyReply) {
+  const { tenant, runId } = submitted
+  const run = await edge.awaitRun(tenant, runId, waitMs, goneSignal(reply))
+  if (run !== null && isFinished(run.status)) return reply.code(200).send(runJson(run))
+  return reply.code(202).send(acceptedJson(submitted, run?.status ?? 'accepted'))
+}
+
+// A run id, a status and a position hold nothing that JSON would have to escape.
+function acceptedJson({ runId, position }: Submitted, status: string): string {
+  return `{"run_id":"${runId}","status":"${status}","position":"${position}"}`
+}
+
+function bytesOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array()
+}
+
+function contextOfSubmission(edge: Edge, request: FastifyRequest): SubmissionContext {
+  const nowMs = edge.environment.now()
+  const traceparent = traceparentOf(request)
+  if (request.headers['x-tenant-id'] === undefined) {
+    return { headers: traceparent === null ? null : { traceparent }, defaultTenant: DEFAULT_TENANT, nowMs }
+  }
+  const tenant = tenantOf(request)
+  const headers = traceparent === null ? { tenant_id: tenant } : { tenant_id: tenant, traceparent }
+  return { headers, defaultTenant: tenant, nowMs }
+}
+
+async function getRun(readModel: ReadModel, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const runId = runIdOf(request)
+  const run = await readModel.getRun(tenantOf(request), runId)
+  if (run === null) throw unknownRun(runId)
+  return reply.type(JSON_TYPE).send(runJson(run))
+}
+
+async function listRuns(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const query = queryOf(request, ['limit', 'status', 'flow', 'after'])
+  const limit = integerOf('limit', query.limit, 1, 1000, 50)
+  const runs = await edge.readModel.listRuns({
+    tenant: tenantOf(request),
+    status: oneOf('status', query.status, RUN_STATUSES),
+    flow: query.flow ?? null,
+    limit,
+    after: cursorOf(query.after),
+  })
+  const last = runs.length === limit ? runs.at(-1)! : null
+  const next = last === null ? 'null' : `"${last.acceptedAtMs}.${last.runId}"`
+  return reply.type(JSON_TYPE).send(`{"runs":[${runs.map(summaryJson).join(',')}],"next":${next}}`)
+}
+
+async function cancelRun(edge: Edge, request: FastifyRequest): Promise<object> {
+  const runId = runIdOf(request)
+  const tenant = tenantOf(request)
+  const { reason } = readBody(request.body, { reason: text(1000) })
+  const expected = edge.replies.expect('the cancellation')
+  const home = homeOf(runId, edge.log.partitions)
+  const command = {
+    kind: 'CancelRun',
+    runId,
+    tenant,
+    reason: reason ?? null,
+    requestedBy: requesterOf(request),
+    force: false,
+    replyTo: expected.replyTo,
+  } as const
+  await edge.log.append([outRecord('result', home, runId, command)]).catch((error: unknown) => {
+    expected.forget()
+    throw error
+  })
+  const reply = await expected.reply
+  if (reply.ok) return JSON.parse(reply.body) as object
+  throw await cancelRefused(edge.readModel, tenant, runId, reply)
+}
+
+/** The engine forgets runs some time after their end; the read model knows longer. */
+async function cancelRefused(
+  readModel: ReadModel,
+  tenant: TenantId,
+  runId: RunId,
+  reply: Reply,
+): Promise<RequestError> {
+  const run: RunView | null = await readModel.getRun(tenant, runId).catch(() => null)
+  if (run !== null && isFinished(run.status)) {
+    return new RequestError('conflict', `run '${runId}' has ended already: ${run.status}`, {
+      details: { code: 'ALREADY_ENDED', status: run.status },
+    })
+  }
+  const body = JSON.parse(reply.body) as { readonly message?: string; readonly details?: ErrorDetails }
+  const details = { code: reply.code.toUpperCase(), ...body.details }
+  const code = reply.code === 'run_unknown' ? 'run_not_found' : 'conflict'
+  return new RequestError(code, body.message ?? `the run cannot be cancelled: ${reply.code}`, { details })
+}
+
+/** @throws {RequestError} for a run id that is none */
+function runIdOf(request: FastifyRequest): RunId {
+  const { run_id: given } = request.params as { readonly run_id: string }
+  if (isRunId(given)) return given
+  const shown = JSON.stringify(given.length > 100 ? `${given.slice(0, 100)}...` : given)
+  const expected = 'a lower-case UUID of version 8, such as 4b1d9f0e-5c1a-8f00-9b1a-0123456789ab'
+  throw new RequestError('invalid_request', `${shown} is no run id; expected ${expected}`, {
+    details: { code: 'INVALID_RUN_ID', path: 'run_id' },
+  })
+}
+
+function unknownRun(runId: RunId): RequestError {
+  return new RequestError(
+    'run_not_found',
+    `run '${runId}' is not known; a run shows up moments after it was accepted`,
+    {
+      details: { run_id: runId },
+    },
+  )
+}
+
+function cursorOf(given: string | undefined): RunCursor | null {
+  if (given === undefined) return null
+  const [, time = '', runId = ''] = /^(\d{1,15})\.(.+)$/.exec(given) ?? []
+  if (isRunId(runId)) return { acceptedAtMs: Number(time), runId }
+  return refuse('after', `'after' is ${JSON.stringify(given.slice(0, 100))}; expected the 'next' of an earlier answer`)
+}

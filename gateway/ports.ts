@@ -1,0 +1,61 @@
+/** What the gateway is given. */
+import type { Environment } from '../topology/environment.ts'
+import type { Log } from '../topology/log/port.ts'
+import type { ReadModel } from '../topology/read-model/port.ts'
+
+type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
+
+/** A structured logger; pino's has this form. */
+export interface Logger {
+  readonly debug: Write
+  readonly info: Write
+  readonly warn: Write
+  readonly error: Write
+}
+
+export interface GatewayMetrics {
+  /** `route` is the pattern, e.g. `/api/v1/runs/:run_id`, so that the number of label values is bounded. */
+  observeRequest(method: string, route: string, status: number, seconds: number): void
+  /** The Prometheus text form. */
+  render(): Promise<string>
+  readonly contentType: string
+}
+
+/** Whether new work is taken. With `admit: false` the client is told to come back after `retryAfterS` seconds. */
+export type Admission =
+  | { readonly admit: true }
+  | { readonly admit: false; readonly status: 429 | 503; readonly reason: string; readonly retryAfterS: number }
+
+export interface GatewayOptions {
+  /** Partition of `replies` that this gateway reads; no other gateway may have it. Default 0. */
+  readonly repliesPartition?: number
+  /** Largest request body in bytes. Default 1 MiB and 64 KiB, so that an input of 1 MiB fits. */
+  readonly bodyLimitBytes?: number
+  /** How long to wait for a task's decision before answering 504. Default 10 s. */
+  readonly replyTimeoutMs?: number
+  /** Upper bound of `?wait=`. Default 5 minutes. */
+  readonly maxWaitMs?: number
+  /** Requests that may wait at once, for decisions or for runs to end; more are refused. Default 10,000. */
+  readonly maxWaiting?: number
+}
+
+export interface GatewayDependencies {
+  readonly log: Log
+  readonly readModel: ReadModel
+  readonly environment: Environment
+  readonly logger: Logger
+  readonly metrics: GatewayMetrics
+  /** Asked before each submission. */
+  readonly admission: () => Admission
+  /** False until every task of this process has been restored. */
+  readonly isReady: () => boolean
+  readonly options?: GatewayOptions
+}
+
+export const DEFAULT_OPTIONS: Required<GatewayOptions> = {
+  repliesPartition: 0,
+  bodyLimitBytes: (1 << 20) + (64 << 10),
+  replyTimeoutMs: 10_000,
+  maxWaitMs: 300_000,
+  maxWaiting: 10_000,
+}

@@ -1,0 +1,125 @@
+/** Takes a submission: checks it as far as the edge can, gives it its id, appends it to `ingest` at its home. */
+import { parseSubmission, type SubmissionContext, SubmissionError } from '../schemas/codec/ingest-json.ts'
+import { didYouMean } from '../schemas/flow/nearest.ts'
+import { homeOf, newRunId, placementFor, type RunId, type TenantId } from '../schemas/ids.ts'
+import type { SubmitRun } from '../schemas/records/ingest.ts'
+import type { Reply } from '../schemas/records/replies.ts'
+import type { Environment } from '../topology/environment.ts'
+import type { Log } from '../topology/log/port.ts'
+import type { Definitions, FlowVersion } from './definitions.ts'
+import { type ErrorCode, type ErrorDetails, RequestError } from './errors.ts'
+import { outRecord, positionText } from './out-record.ts'
+import type { Admission } from './ports.ts'
+import type { Replies } from './replies.ts'
+
+export interface Submitted {
+  readonly runId: RunId
+  readonly tenant: TenantId
+  /** The run was accepted before, under the same idempotency key. */
+  readonly repeated: boolean
+  /** Where the submission lies, e.g. `ingest/2/117`. */
+  readonly position: string
+}
+
+export interface SubmitterDependencies {
+  readonly log: Log
+  readonly environment: Environment
+  readonly definitions: Definitions
+  readonly replies: Replies
+  readonly admission: () => Admission
+}
+
+export type Submit = (body: Uint8Array, context: SubmissionContext) => Promise<Submitted>
+
+/** The returned function throws {@link RequestError}. */
+export function createSubmitter({ log, environment, definitions, replies, admission }: SubmitterDependencies): Submit {
+  const randomU32 = (): number => environment.randomU32()
+  const placement = ({ tenant, stickyKey, idempotencyKey }: SubmitRun): number => {
+    const spread = definitions.tenant(tenant)?.spread ?? null
+    const key = stickyKey ?? idempotencyKey
+    if (key === null && spread === null) return randomU32() & 0xffff
+    const spreadKey = key ?? randomU32().toString(16)
+    return placementFor(tenant, spreadKey, log.partitions, spread === null ? undefined : { partitions: spread })
+  }
+  const submitKeyed = async (record: SubmitRun, runId: RunId, home: number): Promise<Submitted> => {
+    const expected = replies.expect('the submission')
+    const message = { ...record, runId, replyTo: expected.replyTo }
+    const position = await log.append([outRecord('ingest', home, runId, message)]).catch((error: unknown) => {
+      expected.forget()
+      throw error
+    })
+    const decided = decisionOf(await expected.reply)
+    const repeated = decided.runId !== runId
+    return { runId: decided.runId, tenant: record.tenant, repeated, position: positionText(position[0]!) }
+  }
+  return async (body, context) => {
+    const admitted = admission()
+    if (!admitted.admit) throw notAdmitted(admitted)
+    const record = parse(body, context)
+    const known = definitions.flow(record.tenant, record.flow, record.version) ?? (await findLate(definitions, record))
+    const problems = known.checkInput(record.input)
+    if (problems !== null) throw invalidInput(record.flow, problems[0]!.message, { problems })
+    const runId = newRunId(placement(record), randomU32)
+    const home = homeOf(runId, log.partitions)
+    if (record.idempotencyKey !== null) return submitKeyed(record, runId, home)
+    const message = { ...record, runId, replyTo: null }
+    const positions = await log.append([outRecord('ingest', home, runId, message)])
+    return { runId, tenant: record.tenant, repeated: false, position: positionText(positions[0]!) }
+  }
+}
+
+function parse(body: Uint8Array, context: SubmissionContext): SubmitRun {
+  try {
+    return parseSubmission(body, context)
+  } catch (error) {
+    if (!(error instanceof SubmissionError)) throw error
+    const code = error.code === 'TOO_LARGE' ? 'payload_too_large' : 'invalid_request'
+    throw new RequestError(code, error.message, { details: { code: error.code, path: error.path }, cause: error })
+  }
+}
+
+/** Another gateway may have published the flow a moment ago: `control` is read to its end before refusing. */
+async function findLate(definitions: Definitions, record: SubmitRun): Promise<FlowVersion> {
+  const { tenant, flow, version } = record
+  await definitions.current()
+  const known = definitions.flow(tenant, flow, version)
+  if (known !== undefined) return known
+  const latest = definitions.flow(tenant, flow, null)?.record.version
+  const message =
+    latest === undefined
+      ? `flow '${flow}' is unknown for tenant '${tenant}'${didYouMean(
+          flow,
+          definitions.flows(tenant).map((published) => published.flow),
+        )}`
+      : `version ${version} of flow '${flow}' is unknown; expected 1 to ${latest}`
+  throw new RequestError('flow_not_found', message, { details: { flow, version } })
+}
+
+function invalidInput(flow: string, first: string, details: ErrorDetails): RequestError {
+  return new RequestError('invalid_request', `the input does not match the schema of flow '${flow}': ${first}`, {
+    details: { code: 'INVALID_INPUT', ...details },
+    intakeErrorCode: 'SCHEMA_VALIDATION_FAILED',
+  })
+}
+
+function notAdmitted({ status, reason, retryAfterS }: Extract<Admission, { admit: false }>): RequestError {
+  return new RequestError(status === 429 ? 'rate_limit_exceeded' : 'service_overloaded', reason, { retryAfterS })
+}
+
+const REFUSALS: { readonly [code: string]: readonly [code: ErrorCode, intakeErrorCode?: string] } = {
+  invalid_input: ['invalid_request', 'SCHEMA_VALIDATION_FAILED'],
+  input_too_large: ['payload_too_large'],
+  unknown_flow: ['flow_not_found'],
+  idempotency_conflict: ['conflict', 'IDEMPOTENCY_VIOLATION'],
+  run_id_conflict: ['conflict', 'IDEMPOTENCY_VIOLATION'],
+}
+
+function decisionOf(reply: Reply): { readonly runId: RunId } {
+  const body = JSON.parse(reply.body) as { run_id?: RunId; message?: string; details?: ErrorDetails }
+  if (reply.ok && body.run_id !== undefined) return { runId: body.run_id }
+  const [code, intakeErrorCode] = REFUSALS[reply.code] ?? ['invalid_request']
+  throw new RequestError(code, body.message ?? `the submission was refused: ${reply.code}`, {
+    details: { code: reply.code.toUpperCase(), ...body.details },
+    ...(intakeErrorCode === undefined ? {} : { intakeErrorCode }),
+  })
+}
