@@ -105,7 +105,7 @@ function beginningOf(run: OpenRun, { index, action, when }: CompiledStep): Begin
     if (when !== null && !isTrue(when.evaluate(scopeOf(run)))) return { kind: 'skip' }
     if (action.kind === 'block') return { kind: 'ready' }
     if (action.kind === 'wait') return { kind: 'wait', untilMs: run.turn.now + action.forMs }
-    return { kind: 'wait', untilMs: parseInstant(action.until.evaluate(scopeOf(run)), `steps[${index}].until`) }
+    return { kind: 'wait', untilMs: parseInstant(action.until.evaluate(scopeOf(run)), `steps[${index}].with.until`) }
   } catch (thrown) {
     return { kind: 'fail', error: expressionFailure(thrown) }
   }
