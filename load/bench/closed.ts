@@ -4,7 +4,8 @@ import { toJsonText } from '../../schemas/json.ts'
 import { closedLoop, type LoadResult, payloadOf } from '../measure/driver.ts'
 import { round } from '../measure/statistics.ts'
 import { progress } from './child.ts'
-import { BenchEngine, echoChain } from './engine.ts'
+import { BenchEngine } from './engine.ts'
+import { echoChain } from './flow-documents.ts'
 
 const PAYLOAD_BYTES = 1024
 

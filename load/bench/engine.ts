@@ -142,18 +142,3 @@ function submission(flow: string, input: JsonText, runId: RunId): BeamlineRecord
 function out(topic: Topic, partition: number, key: string | null, message: BeamlineRecord): OutRecord {
   return { topic, partition, key, value: encodeRecord(message), headers: null, handled: false, message }
 }
-
-/** A chain of `steps` echo steps; the run's input passes through all of them. */
-export function echoChain(flow: string, steps: number): object {
-  const id = (number: number): string => `step-${number}`
-  return {
-    flow,
-    steps: Array.from({ length: steps }, (_, index) => ({
-      id: id(index),
-      type: 'echo',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: Beamline's own template
-      with: index === 0 ? '${input}' : `\${steps.${id(index - 1)}.output}`,
-    })),
-    output: `\${steps.${id(steps - 1)}.output}`,
-  }
-}

@@ -5,15 +5,7 @@ import { closedLoop, payloadOf } from '../measure/driver.ts'
 import { round } from '../measure/statistics.ts'
 import { progress } from './child.ts'
 import { BenchEngine } from './engine.ts'
-
-const FLOW = {
-  flow: 'reminder',
-  steps: [
-    { id: 'later', type: 'wait', for: '24h' },
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: Beamline's own template
-    { id: 'remind', type: 'echo', after: ['later'], with: '${input}' },
-  ],
-}
+import { REMINDER } from './flow-documents.ts'
 
 function rssMb(): number {
   globalThis.gc?.()
@@ -25,7 +17,7 @@ async function main(): Promise<void> {
   const runs = values.quick ? 2_000 : 10_000
   const engine = await BenchEngine.start()
   try {
-    await engine.publish('reminder', FLOW)
+    await engine.publish('reminder', REMINDER)
     const before = rssMb()
     const result = await closedLoop((index) => engine.submit('reminder', toJsonText(payloadOf(1024, index))), runs, 64)
     await engine.settled('StepWaiting', runs)

@@ -38,7 +38,7 @@ output: "\${steps.join.output}"
   `
 flow: pause
 steps:
-  - { id: later, type: wait, for: 150ms }
+  - { id: later, type: wait, with: { for: 150ms } }
   - id: deliver
     type: http
     after: [later]

@@ -64,3 +64,8 @@ function scaled(value: unknown, low: number, high: number, scale: (x: number) =>
   const share = (scale(Math.max(value, low)) - scale(low)) / (scale(high) - scale(low))
   return Math.round(Math.min(1, share) * 1000) / 1000
 }
+
+/** As the flow decides it. */
+export function isLate(flight: { readonly delay: number }): boolean {
+  return flight.delay > 15
+}

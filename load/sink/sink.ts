@@ -71,13 +71,17 @@ export class Sink {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     request.resume()
     request.on('end', () => {
-      const item = decodeURIComponent((request.url ?? '').replace(/^\/deliver\//, '').replace(/\?.*$/, ''))
+      const [, item] = /^\/deliver\/([a-z0-9-]+)$/.exec(request.url ?? '') ?? []
       const key = request.headers['idempotency-key']
-      if (request.method !== 'POST' || item === '' || typeof key !== 'string') {
+      if (item === undefined) {
+        this.counts.calls++
+        this.counts.refused++
+        send(response, 404, { error: `nothing is delivered to ${request.url}` })
+      } else if (request.method !== 'POST' || typeof key !== 'string') {
         send(response, 400, { error: 'expected POST /deliver/<item> with an Idempotency-Key' })
-        return
+      } else {
+        this.#deliver(item, key, response)
       }
-      this.#deliver(item, key, response)
     })
   }
 

@@ -1,0 +1,92 @@
+/** What an operator does about dead letters: look at the groups, see what a replay would do, repair the cause, replay, patch or discard. */
+import { openEmbeddedReader } from '../../connectors/log-embedded/reader.ts'
+import type { Topic } from '../../schemas/topics.ts'
+import type { ApiClient } from '../process/api-client.ts'
+
+export interface LetterGroup {
+  readonly fingerprint: string
+  readonly category: string
+  readonly flow: string | null
+  readonly step_id: string | null
+  readonly code: string
+  readonly message: string
+  readonly open: number
+}
+
+interface Letter {
+  readonly letter_id: string
+  readonly position: string
+}
+
+export class Operator {
+  readonly #client: ApiClient
+  readonly #dataFolder: string
+
+  constructor(client: ApiClient, dataFolder: string) {
+    this.#client = client
+    this.#dataFolder = dataFolder
+  }
+
+  async groups(): Promise<readonly LetterGroup[]> {
+    const { body } = await this.#client.call('GET', '/api/v1/dlq/groups')
+    return (body.groups as readonly LetterGroup[]).filter((group) => group.open > 0)
+  }
+
+  /** How many letters a replay of the group would move, and where the runs would go on. */
+  async plan(group: LetterGroup): Promise<{ readonly matched: number; readonly continuesAfter: readonly string[] }> {
+    const body = await this.#post('plan', { filter: { fingerprint: group.fingerprint }, sample: 1 })
+    const [sample] = body.letters as readonly { readonly action: { readonly continues_after?: readonly string[] } }[]
+    return { matched: Number(body.matched), continuesAfter: sample?.action.continues_after ?? [] }
+  }
+
+  /** Replays the whole group; with `patch` each run's input is changed first (RFC 7396). */
+  async replay(
+    group: LetterGroup,
+    options: { readonly rate?: number; readonly patch?: object; readonly reason: string },
+  ) {
+    const body = await this.#post('replay', { filter: { fingerprint: group.fingerprint }, ...options })
+    return Number(body.scheduled)
+  }
+
+  /** Replays refused records one by one, each repaired by `repair`; those it gives up (`null`) are discarded. */
+  async repairRecords(
+    group: LetterGroup,
+    repair: (record: { readonly input: { readonly movie: { readonly Title: unknown } } }) => object | null,
+    reason: string,
+  ): Promise<{ replayed: number; discarded: number }> {
+    const path = `/api/v1/dlq/letters?status=open&limit=1000&fingerprint=${encodeURIComponent(group.fingerprint)}`
+    const { body } = await this.#client.call('GET', path)
+    const done = { replayed: 0, discarded: 0 }
+    for (const letter of body.letters as readonly Letter[]) {
+      const filter = { letter_ids: [letter.letter_id] }
+      const repaired = repair(JSON.parse(this.#recordAt(letter.position)))
+      if (repaired === null) {
+        await this.#post('discard', { filter, reason })
+        done.discarded++
+      } else {
+        await this.#post('replay', { filter, patch: repaired, reason })
+        done.replayed++
+      }
+    }
+    return done
+  }
+
+  async #post(command: string, body: object): Promise<{ readonly [name: string]: unknown }> {
+    const answer = await this.#client.call('POST', `/api/v1/dlq/${command}`, body)
+    if (answer.status >= 300) throw new Error(`${command} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    return answer.body
+  }
+
+  /** The record as it lies in the log, at a position such as `ingest/2/117`. */
+  #recordAt(position: string): string {
+    const [topic, partition, offset] = position.split('/') as [Topic, string, string]
+    const reader = openEmbeddedReader(this.#dataFolder)
+    try {
+      const [record] = reader.read(topic, Number(partition), Number(offset), 1)
+      if (record === undefined) throw new Error(`there is no record at ${position}`)
+      return Buffer.from(record.value).toString('utf8')
+    } finally {
+      reader.close()
+    }
+  }
+}
