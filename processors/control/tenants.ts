@@ -3,6 +3,7 @@ import { defineValue, double, int, nullable } from '../../schemas/define.ts'
 import { murmur2 } from '../../schemas/murmur2.ts'
 import type { TenantChanged } from '../../schemas/records/control.ts'
 import { wakeTenant } from '../route/lanes.ts'
+import { settleTokens } from '../route/limits.ts'
 import type { StoreDef, Turn } from '../turn.ts'
 
 export interface TenantPolicy {
@@ -65,6 +66,7 @@ export function onTenantChanged(turn: Turn, record: TenantChanged): void {
   const known = turn.get(TENANTS, record.tenant)
   if (known !== undefined && known.revision >= record.revision) return
   const { revision, spread, maxConcurrency, ratePerSecond, burst, weight } = record
+  settleTokens(turn, record.tenant, tenantShare(turn, record.tenant))
   turn.put(TENANTS, record.tenant, { revision, spread, maxConcurrency, ratePerSecond, burst, weight })
   // steps that wait for the old limits are looked at again
   wakeTenant(turn, record.tenant)

@@ -18,7 +18,7 @@ export function enterLane(turn: Turn, pool: Pool, tenant: string, weight: number
   const key = laneKey(pool, tenant)
   const known = turn.get(LANES, key)
   const lane: LaneRow = known ?? {
-    pass: entryPass(turn, pool, weight, Number.POSITIVE_INFINITY),
+    pass: entryPass(turn, pool, weight, null),
     nextSequence: 0,
     blocked: hold === null ? null : hold.reason,
     wakeAtMs: hold === null ? null : hold.wakeAtMs,
@@ -71,11 +71,12 @@ export function wakeSoon(turn: Turn, pool: Pool, tenant: string): void {
 
 /** To be called when the tenant's limits have changed. */
 export function wakeTenant(turn: Turn, tenant: string): void {
-  if (turn.index(LANE_ORDER).count === 0) return
   for (const pool of POOLS) wakeSoon(turn, pool, tenant)
 }
 
-function entryPass(turn: Turn, pool: Pool, weight: number, pass: number): number {
+/** A new lane enters in the middle of a stride: after whoever is next, so that coming and going gains nothing, and before the next round. */
+function entryPass(turn: Turn, pool: Pool, weight: number, pass: number | null): number {
   const lowest = turn.index(LANE_ORDER).next(pool)?.pass
-  return lowest === undefined ? 0 : Math.min(Math.max(pass, lowest), lowest + 1 / weight)
+  if (lowest === undefined) return 0
+  return pass === null ? lowest + 0.5 / weight : Math.min(Math.max(pass, lowest), lowest + 1 / weight)
 }

@@ -1,6 +1,7 @@
 /** A tenant's own limits, as this task's share of them: attempts at once, and attempts started per second (a token bucket). */
 import type { TenantShare } from '../control/tenants.ts'
 import type { Turn } from '../turn.ts'
+import type { TokenRow } from './rows.ts'
 import { SLOTS } from './slots.ts'
 import { TOKENS } from './stores.ts'
 
@@ -19,27 +20,50 @@ const NO_RATE: Hold = { reason: 'rate', wakeAtMs: null }
 
 export function holdOf(turn: Turn, tenant: string, share: TenantShare): Hold | null {
   if (share.maxConcurrency !== null && turn.index(SLOTS).ofTenant(tenant) >= share.maxConcurrency) return NO_SLOT
-  if (share.ratePerSecond === null) return null
-  const missing = 1 - tokensNow(turn, tenant, share.ratePerSecond, share)
-  if (missing <= ROUNDING) return null
-  if (share.ratePerSecond <= 0) return NO_RATE
-  return { reason: 'rate', wakeAtMs: turn.now + Math.max(1, Math.ceil((missing * 1000) / share.ratePerSecond)) }
+  const rate = share.ratePerSecond
+  if (rate === null) return null
+  if (rate <= 0) return NO_RATE
+  const missing = 1 - tokensNow(turn, tenant, rate, share)
+  return missing <= ROUNDING ? null : { reason: 'rate', wakeAtMs: turn.now + millisFor(missing, rate) }
 }
 
 /** To be called for each attempt that starts, after {@link holdOf} found nothing. */
 export function takeToken(turn: Turn, tenant: string, share: TenantShare): void {
   const rate = share.ratePerSecond
-  if (rate === null || rate <= 0) return
-  const tokens = Math.max(0, tokensNow(turn, tenant, rate, share) - 1)
-  const fullAtMs = turn.now + Math.max(1, Math.ceil(((burstOf(rate, share) - tokens) * 1000) / rate))
-  turn.put(TOKENS, tenant, { tokens, atMs: turn.now, fullAtMs })
+  if (rate === null) return
+  putTokens(turn, tenant, Math.max(0, tokensNow(turn, tenant, rate, share) - 1), rate, share)
+}
+
+/** To be called with the limits so far when they are about to change: what the bucket holds by now stays in it. */
+export function settleTokens(turn: Turn, tenant: string, share: TenantShare): void {
+  const rate = share.ratePerSecond
+  if (rate === null) return
+  const row: TokenRow = { tokens: tokensNow(turn, tenant, rate, share), atMs: turn.now, fullAtMs: turn.now }
+  turn.put(TOKENS, tenant, row)
+}
+
+/** A bucket that is full by the limits of now needs no row. */
+export function tokensDue(turn: Turn, tenant: string, row: TokenRow, share: TenantShare): void {
+  const rate = share.ratePerSecond
+  const tokens = rate === null ? 0 : tokensNow(turn, tenant, rate, share)
+  if (rate === null || tokens >= burstOf(rate, share) - ROUNDING) turn.delete(TOKENS, tenant)
+  else putTokens(turn, tenant, tokens, rate, share, row)
+}
+
+function putTokens(turn: Turn, tenant: string, tokens: number, rate: number, share: TenantShare, as?: TokenRow): void {
+  const fullAtMs = rate <= 0 ? null : turn.now + millisFor(burstOf(rate, share) - tokens, rate)
+  turn.put(TOKENS, tenant, as === undefined ? { tokens, atMs: turn.now, fullAtMs } : { ...as, fullAtMs })
 }
 
 function tokensNow(turn: Turn, tenant: string, rate: number, share: TenantShare): number {
-  if (rate <= 0) return 0
   const burst = burstOf(rate, share)
   const row = turn.get(TOKENS, tenant)
   return row === undefined ? burst : Math.min(burst, row.tokens + ((turn.now - row.atMs) * rate) / 1000)
+}
+
+function millisFor(tokens: number, rate: number): number {
+  // a rounding error must not cost another millisecond
+  return Math.max(1, Math.ceil((tokens * 1000) / rate - 1e-6))
 }
 
 /** Without a burst of its own the bucket holds one second's tokens. */

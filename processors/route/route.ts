@@ -1,6 +1,8 @@
 /** The `route` topic: gives ready steps to the workers' partitions, within every limit and in fair order. */
+import { tenantShare } from '../control/tenants.ts'
 import { dueHandler, handlers, type Processor } from '../turn.ts'
 import { laneDue } from './dispatch.ts'
+import { tokensDue } from './limits.ts'
 import { type RouteOptions, routeSettings } from './settings.ts'
 import { silenceDue } from './silence.ts'
 import { onSlotReleased } from './slot-released.ts'
@@ -25,7 +27,7 @@ export function createRoute(options: RouteOptions = {}): Processor {
       silenceDue(settings),
       laneDue(settings),
       dueHandler(STICKY, (turn, key) => turn.delete(STICKY, key)),
-      dueHandler(TOKENS, (turn, key) => turn.delete(TOKENS, key)),
+      dueHandler(TOKENS, (turn, tenant, row) => tokensDue(turn, tenant, row, tenantShare(turn, tenant))),
     ],
   }
 }

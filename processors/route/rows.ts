@@ -39,8 +39,8 @@ export const tokenFields = {
   tokens: double,
   /** When there were so many. */
   atMs: long,
-  /** When the bucket is full again, which is what having no row says too. */
-  fullAtMs: long,
+  /** When the bucket is full again, which is what having no row says too; `null`: never. */
+  fullAtMs: nullable(long),
 }
 export type TokenRow = ValueOf<typeof tokenFields>
 
