@@ -100,8 +100,11 @@ export async function pollAll(task: TaskLog, topic: TaskTopic): Promise<LogRecor
   }
 }
 
-/** The rows that a task's changelog restores to, and the position it ends at. */
-export async function restore(task: TaskLog, from = 0, rows = new Map<string, string>()) {
+/** The rows that a task's changelog restores to, and the position it ends at. `snapshot` holds the rows as of `at`. */
+export async function restore(task: TaskLog, at = 0, snapshot: ReadonlyMap<string, string> = new Map()) {
+  const usable = at >= task.start.changelogFirst
+  const from = usable ? at : 0
+  const rows = new Map(usable ? snapshot : [])
   let position = from
   for await (const batch of task.changelog(from)) {
     position = batch.position

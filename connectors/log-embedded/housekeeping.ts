@@ -1,0 +1,105 @@
+/** When the reader thread folds, trims and checkpoints: each by what was written since, one of a kind at a time. */
+import type { Cancel, Environment } from '../../topology/environment.ts'
+import type { Caller } from './calls.ts'
+import type { SentGroup, TaskChangelog } from './group.ts'
+import type { ReaderCalls } from './protocol.ts'
+import type { Sequencer } from './sequencer.ts'
+
+/** Even when nothing is written, records grow old. */
+const TIDY_AT_LEAST_EVERY = 6
+const PAGE_OVERHEAD_BYTES = 2048
+
+export interface HousekeepingOptions {
+  readonly environment: Environment
+  readonly foldBytes?: number
+  readonly checkpointBytes?: number
+  readonly tidyEveryMs?: number
+}
+
+export class Housekeeping {
+  readonly #reader: Caller<ReaderCalls>
+  readonly #sequencer: Sequencer
+  readonly #environment: Environment
+  readonly #foldBytes: number
+  readonly #checkpointBytes: number
+  readonly #tidyEveryMs: number
+  readonly #folding = new Set<TaskChangelog>()
+  readonly #running = new Set<Promise<void>>()
+  #unsaved = 0
+  #checkpointing = false
+  #written = 0
+  #idleRounds = 0
+  #cancel: Cancel | null = null
+  #closed = false
+
+  constructor(reader: Caller<ReaderCalls>, sequencer: Sequencer, options: HousekeepingOptions) {
+    this.#reader = reader
+    this.#sequencer = sequencer
+    this.#environment = options.environment
+    this.#foldBytes = options.foldBytes ?? 8 << 20
+    this.#checkpointBytes = options.checkpointBytes ?? 8 << 20
+    this.#tidyEveryMs = options.tidyEveryMs ?? 10_000
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    this.#cancel = this.#environment.after(this.#tidyEveryMs, () => {
+      const due = this.#written > 0 || ++this.#idleRounds >= TIDY_AT_LEAST_EVERY
+      this.#run(due ? this.tidy() : Promise.resolve(), () => {
+        if (!this.#closed) this.#schedule()
+      })
+    })
+  }
+
+  written({ bytes, group }: SentGroup): void {
+    const pages = group.partitions.length + group.changelogs.length + 1
+    this.#written += bytes
+    this.#unsaved += bytes + pages * PAGE_OVERHEAD_BYTES
+    for (const changelog of group.changelogs) if (changelog.unfoldedBytes >= this.#foldBytes) this.#fold(changelog)
+    if (this.#unsaved >= this.#checkpointBytes && !this.#checkpointing) this.#checkpoint()
+  }
+
+  #fold(changelog: TaskChangelog): void {
+    if (this.#folding.has(changelog) || this.#closed) return
+    this.#folding.add(changelog)
+    const { unfoldedBytes, task, durable } = changelog
+    const fold = this.#reader.call('fold', [task, durable]).then((done) => {
+      if (done) changelog.unfoldedBytes = Math.max(0, changelog.unfoldedBytes - unfoldedBytes)
+    })
+    this.#run(fold, () => this.#folding.delete(changelog))
+  }
+
+  #checkpoint(): void {
+    this.#checkpointing = true
+    this.#unsaved = 0
+    this.#run(this.#reader.call('checkpoint', []), () => {
+      this.#checkpointing = false
+    })
+  }
+
+  async tidy(): Promise<void> {
+    this.#written = 0
+    this.#idleRounds = 0
+    if (this.#unsaved > 0 && !this.#checkpointing) this.#checkpoint()
+    const trimmed = await this.#reader.call('tidy', [this.#environment.now()])
+    for (const { topic, partition, first } of trimmed) this.#sequencer.partition(topic, partition).first = first
+  }
+
+  /** Maintenance that fails, on a full disk for one, is tried again when it is due again. */
+  #run(work: Promise<void>, after: () => void): void {
+    const settled = work
+      .catch(() => {})
+      .then(() => {
+        this.#running.delete(settled)
+        after()
+      })
+    this.#running.add(settled)
+  }
+
+  /** Starts nothing more, and waits for what is under way. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#cancel?.()
+    await Promise.all(this.#running)
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Keeping the file small, off the hot path: the reader thread finds out what is to be done, the writer does it in small transactions, one at a
+ * time, between the log's own.
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import { executeTopic, POOLS, TASK_TOPICS, type Topic } from '../../schemas/topics.ts'
+import { ByteWriter } from './bytes.ts'
+import { eachRow, writeRow } from './changelog-codec.ts'
+import { compactor } from './compact.ts'
+import type { MaintenanceWrite, ReaderData, Retention } from './protocol.ts'
+import { spanId } from './schema.ts'
+
+const FOLD_READ_BYTES = 16 << 20
+const CHUNK_BYTES = 128 << 10
+const CHUNK_ROWS = 256
+const DROP_ROWS = 128
+
+export type Write = (write: MaintenanceWrite) => Promise<number>
+
+export interface Maintenance {
+  fold(task: number, through: number): Promise<void>
+  tidy(nowMs: number): Promise<readonly { readonly topic: Topic; readonly partition: number; readonly first: number }[]>
+  checkpoint(): Promise<void>
+}
+
+export function createMaintenance(database: DatabaseSync, options: ReaderData, write: Write): Maintenance {
+  const compact = compactor(database, write, options.compactBytes)
+  const trim = trimmer(database, write)
+  const passive = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+  return {
+    fold: folder(database, write),
+    async tidy(nowMs) {
+      const trimmed = []
+      for (const { topic, retention, consumedOnly } of policies(options)) {
+        for (let partition = 0; partition < options.partitions; partition++) {
+          const perPartition = { ...retention, maxBytes: retention.maxBytes / options.partitions }
+          const first = await trim(spanId(topic, partition), perPartition, consumedOnly, nowMs)
+          if (first !== null) trimmed.push({ topic, partition, first })
+        }
+      }
+      for (let partition = 0; partition < options.partitions; partition++) await compact(spanId('control', partition))
+      return trimmed
+    },
+    async checkpoint() {
+      const { log, checkpointed } = passive.get() as { log: number; checkpointed: number }
+      // What was written meanwhile is little: the writer copies it in no time, and can then begin the write-ahead log anew
+      if (checkpointed < log) await write({ kind: 'checkpoint' })
+    },
+  }
+}
+
+function policies(options: ReaderData) {
+  const consumed: Topic[] = [...TASK_TOPICS.filter((topic) => topic !== 'control'), ...POOLS.map(executeTopic)]
+  return [
+    ...consumed.map((topic) => ({ topic, retention: options.consumed, consumedOnly: true })),
+    { topic: 'events' as const, retention: options.events, consumedOnly: false },
+    { topic: 'replies' as const, retention: options.replies, consumedOnly: false },
+  ]
+}
+
+/** Applies changelog batches up to `through` to the live rows, and drops them. */
+function folder(database: DatabaseSync, write: Write): Maintenance['fold'] {
+  const foldedTo = database.prepare('SELECT folded FROM tasks WHERE task = ?')
+  const batches = database.prepare(
+    'SELECT position, data FROM changelog WHERE task = ? AND position > ? AND position <= ? ORDER BY position',
+  )
+  const stored = database.prepare('SELECT 1 FROM state WHERE task = ? AND key = ?')
+
+  const net = (task: number, from: number, through: number) => {
+    const rows = new Map<string, Buffer | null>()
+    let position = from
+    let bytes = 0
+    for (const row of batches.iterate(task, from, through)) {
+      const data = row['data'] as Uint8Array
+      eachRow(data, (key, value) => rows.set(key.toString('latin1'), value))
+      position = Number(row['position'])
+      bytes += data.length
+      if (bytes >= FOLD_READ_BYTES) break
+    }
+    return { rows, position }
+  }
+
+  return async (task, through) => {
+    for (;;) {
+      const from = Number(foldedTo.get(task)?.['folded'] ?? 0)
+      const { rows, position } = net(task, from, through)
+      if (position === from) break
+      const out = new ByteWriter()
+      let count = 0
+      for (const key of [...rows.keys()].sort()) {
+        const keyBytes = Buffer.from(key, 'latin1')
+        const value = rows.get(key)!
+        // Most rows of a run come and go within one fold and never reach the table
+        if (value === null && stored.get(task, keyBytes) === undefined) continue
+        writeRow(out, keyBytes, value)
+        if (++count < CHUNK_ROWS && out.length < CHUNK_BYTES) continue
+        await write({ kind: 'fold', task, rows: new Uint8Array(out.bytes), folded: null })
+        out.clear()
+        count = 0
+      }
+      await write({ kind: 'fold', task, rows: new Uint8Array(out.bytes), folded: position })
+    }
+    const done = Number(foldedTo.get(task)?.['folded'] ?? 0)
+    const dropSome = () => write({ kind: 'drop-changelog', task, through: done, limit: DROP_ROWS })
+    while ((await dropSome()) === DROP_ROWS);
+  }
+}
+
+/** Removes what a partition need not keep; answers its new first offset, or `null` if all stayed. */
+function trimmer(database: DatabaseSync, write: Write) {
+  const total = database.prepare('SELECT total(bytes) AS bytes FROM batches WHERE span = ?')
+  const oldest = database.prepare('SELECT base, next, last_ms, bytes FROM batches WHERE span = ? ORDER BY base LIMIT ?')
+  const committed = database.prepare('SELECT next FROM committed WHERE span = ?')
+  return async (span: number, retention: Retention, consumedOnly: boolean, nowMs: number): Promise<number | null> => {
+    const limit = consumedOnly ? Number(committed.get(span)?.['next'] ?? 0) : Number.POSITIVE_INFINITY
+    let left = Number(total.get(span)!['bytes'])
+    let first: number | null = null
+    for (;;) {
+      const rows = oldest.all(span, DROP_ROWS + 1)
+      let below = -1
+      // The last row of those read stays: it may be the partition's last
+      for (const row of rows.slice(0, -1)) {
+        const old = Number(row['last_ms']) < nowMs - retention.maxAgeMs
+        if (Number(row['next']) > limit || !(old || left > retention.maxBytes)) break
+        left -= Number(row['bytes'])
+        below = Number(row['next'])
+      }
+      if (below < 0) return first
+      await write({ kind: 'trim', span, below })
+      first = below
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/** Entry of the reader's worker thread: history for whoever is behind, and the maintenance of the file. */
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { answer, caller } from './calls.ts'
+import { type ChangelogCursor, openHistory } from './history.ts'
+import { createMaintenance } from './maintenance.ts'
+import type { ReaderCalls, ReaderData, ThreadError, WriterCalls } from './protocol.ts'
+import { DATABASE_FILE } from './schema.ts'
+
+const main = parentPort!
+const { writer: writerPort, ...options } = workerData as ReaderData & { readonly writer: MessagePort }
+const writer = caller<WriterCalls>(writerPort)
+const database = new DatabaseSync(join(options.folder, DATABASE_FILE))
+database.exec('PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL')
+const history = openHistory(database)
+const maintenance = createMaintenance(database, options, (write) => writer.call('maintain', [write]))
+
+/** By task, how many owners are restoring it: a fold waits for them, and they for a fold. */
+const pins = new Map<number, number>()
+const restoring = new Map<number, ChangelogCursor>()
+const folding = new Map<number, Promise<void>>()
+
+answer<ReaderCalls>(
+  main,
+  {
+    fetch: history.fetch,
+    seek: history.seek,
+    async pin(task) {
+      pins.set(task, (pins.get(task) ?? 0) + 1)
+      await folding.get(task)
+      return history.foldedTo(task)
+    },
+    unpin(task) {
+      pins.set(task, (pins.get(task) ?? 1) - 1)
+    },
+    changelogBegin(task, from) {
+      restoring.set(task, history.changelog(task, from))
+    },
+    changelogNext: (task, through) => restoring.get(task)?.next(through) ?? null,
+    async fold(task, through) {
+      if ((pins.get(task) ?? 0) > 0 || folding.has(task)) return false
+      const fold = maintenance.fold(task, through)
+      const settled = fold.catch(() => {}).finally(() => folding.delete(task))
+      folding.set(task, settled)
+      await fold
+      return true
+    },
+    tidy: maintenance.tidy,
+    checkpoint: maintenance.checkpoint,
+    close() {
+      writerPort.close()
+      database.close()
+    },
+  },
+  errorOf,
+)
+
+function errorOf(error: unknown): ThreadError {
+  return { code: 'OUTCOME_UNKNOWN', message: `reading ${options.folder} failed: ${(error as Error).message}` }
+}
