@@ -33,6 +33,8 @@ export interface Block {
   readonly inputSchema: object
   /** Every error code the block may report, beyond the common ones. */
   readonly errors: readonly BlockErrorDef[]
+  /** The block may also report codes that its input names. */
+  readonly anyCode?: true
   readonly example: Json
   run(context: BlockContext, input: Json): Promise<Json> | Json
 }

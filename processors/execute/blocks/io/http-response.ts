@@ -1,0 +1,53 @@
+/** From an HTTP response to a step's output or error. Pure. */
+import type { Json } from '../../../../schemas/json.ts'
+import type { ErrorClass } from '../../../../schemas/records/shared.ts'
+import { BlockError } from '../../block.ts'
+
+const BODY_PREVIEW_CHARS = 2_000
+const RETRY_AFTER_MAX_MS = 86_400_000
+
+export type ResponseHeaders = { readonly [name: string]: string | string[] | undefined }
+
+/** 408, 425, 429 and 5xx may pass by themselves; everything else will be the same next time. */
+export function classOfStatus(status: number): ErrorClass {
+  return status === 408 || status === 425 || status === 429 || status >= 500 ? 'transient' : 'permanent'
+}
+
+/** Milliseconds a server asks to wait (RFC 9110, 10.2.3), or `null`. At most a day. */
+export function retryAfterMs(value: string | null, nowMs: number): number | null {
+  if (value === null) return null
+  const text = value.trim()
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs
+  return Number.isNaN(ms) ? null : Math.min(RETRY_AFTER_MAX_MS, Math.max(0, ms))
+}
+
+/** Names in lower case; a repeated header's values are joined with a comma. */
+export function plainHeaders(headers: ResponseHeaders): { readonly [name: string]: string } {
+  const plain: [string, string][] = []
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) plain.push([name.toLowerCase(), Array.isArray(value) ? value.join(', ') : value])
+  }
+  return Object.fromEntries(plain)
+}
+
+/** A body that says it is JSON and is, parsed; any other as text. */
+export function responseBody(text: string, contentType: string | undefined): Json {
+  if (contentType === undefined || !/^application\/(?:[\w.+-]*\+)?json\b/i.test(contentType)) return text
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return text
+  }
+}
+
+/** @throws {BlockError} `HTTP_ERROR` unless the status is 2xx. */
+export function outputOf(status: number, headers: ResponseHeaders, text: string, nowMs: number): Json {
+  const plain = plainHeaders(headers)
+  if (status >= 200 && status < 300) return { status, headers: plain, body: responseBody(text, plain['content-type']) }
+  const waits = status === 429 || status === 503
+  throw new BlockError('HTTP_ERROR', `the server answered with status ${status}; expected 2xx`, {
+    class: classOfStatus(status),
+    retryAfterMs: waits ? retryAfterMs(plain['retry-after'] ?? null, nowMs) : null,
+    detail: { status, body: text.slice(0, BODY_PREVIEW_CHARS) },
+  })
+}
