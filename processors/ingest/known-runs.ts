@@ -67,16 +67,28 @@ export function rememberKey(turn: Turn, tenant: TenantId, key: string, id: RunId
   turn.put(IDEMPOTENCY, `${tenant}/${key}`, { runId: id, bodyHash, expiresAtMs: null })
 }
 
-export function rememberRunId(turn: Turn, tenant: TenantId, id: RunId, bodyHash: string): void {
-  evictOldest(turn, RECENT_RUNS, recentOrder)
+export function rememberRunId(
+  turn: Turn,
+  tenant: TenantId,
+  id: RunId,
+  bodyHash: string,
+  bound: number = KNOWN_RUNS_BOUND,
+): void {
+  evictOldest(turn, RECENT_RUNS, recentOrder, bound)
   turn.put(RECENT_RUNS, `${tenant}/${id}`, { bodyHash, expiresAtMs: turn.now + RUN_ID_KEPT_MS })
 }
 
 /** The run has ended: its key is kept for a while longer. */
-export function startKeyExpiry(turn: Turn, tenant: TenantId, key: string, id: RunId): void {
+export function startKeyExpiry(
+  turn: Turn,
+  tenant: TenantId,
+  key: string,
+  id: RunId,
+  bound: number = KNOWN_RUNS_BOUND,
+): void {
   const row = keyedRun(turn, tenant, key)
   if (row === undefined || row.runId !== id) return
-  evictOldest(turn, IDEMPOTENCY, endedKeys)
+  evictOldest(turn, IDEMPOTENCY, endedKeys, bound)
   turn.put(IDEMPOTENCY, `${tenant}/${key}`, { ...row, expiresAtMs: turn.now + KEY_KEPT_MS })
 }
 
@@ -88,9 +100,9 @@ export function forgetRunId(turn: Turn, key: string): void {
   turn.delete(RECENT_RUNS, key)
 }
 
-function evictOldest<V>(turn: Turn, store: StoreDef<V>, order: IndexDef<V, ExpiryQueue<V>>): void {
+function evictOldest<V>(turn: Turn, store: StoreDef<V>, order: IndexDef<V, ExpiryQueue<V>>, bound: number): void {
   const { size, oldest } = turn.index(order)
-  if (size < KNOWN_RUNS_BOUND || oldest === undefined) return
+  if (size < bound || oldest === undefined) return
   turn.delete(store, oldest)
   turn.count('idempotency_evictions')
 }

@@ -51,7 +51,8 @@ export interface RawEmitted {
   readonly headers: Headers | null
 }
 
-type AnyStore = StoreDef<unknown>
+// biome-ignore lint/suspicious/noExplicitAny: stores of different value types in one list
+type AnyStore = StoreDef<any>
 
 /** The rows and indexes of one task. Create one, decide on it any number of times. */
 export class TestState {
@@ -66,7 +67,7 @@ export class TestState {
   }
 
   rows<V>(def: StoreDef<V>): Map<string, V> {
-    const store = def as unknown as AnyStore
+    const store = def
     let rows = this.#rows.get(store)
     if (rows === undefined) {
       rows = new Map()
@@ -213,28 +214,28 @@ export class TestTurn implements Turn {
   }
 
   #remember<V>(def: StoreDef<V>, key: string): void {
-    const store = def as unknown as AnyStore
+    const store = def
     this.#undo.push({ store, key, before: this.#state.rows(store).get(key) })
   }
 }
 
 /** Decides one record on the state and gives everything it did. Other stores than the processor's may be read too. */
 export function decide(processor: Processor, state: TestState, record: BeamlineRecord, at: At = {}): Outcome {
-  const turn = new TestTurn(state, processor.stores as readonly AnyStore[], at)
+  const turn = new TestTurn(state, processor.stores, at)
   attempt(turn, processor, record, at.source ?? null)
   return turn.outcome()
 }
 
 /** Decides a row of the store that is due. */
-export function decideDue(
+export function decideDue<V>(
   processor: Processor,
   state: TestState,
-  store: StoreDef<never>,
+  store: StoreDef<V>,
   key: string,
   at: At = {},
 ): Outcome {
-  const turn = new TestTurn(state, processor.stores as readonly AnyStore[], at)
-  dueHandlerOf([processor], store as unknown as AnyStore)(turn, key, state.rows(store).get(key))
+  const turn = new TestTurn(state, processor.stores, at)
+  dueHandlerOf([processor], store)(turn, key, state.rows(store).get(key))
   return turn.outcome()
 }
 
@@ -276,7 +277,7 @@ export function driveTask(
   options: { readonly partition?: number; readonly partitions?: number; readonly now?: number } = {},
 ): TaskDriver {
   const state = new TestState(options.partition ?? 0, options.partitions ?? 1)
-  const stores = processors.flatMap((processor) => processor.stores as readonly AnyStore[])
+  const stores = processors.flatMap((processor) => processor.stores)
   const byTopic = new Map<Topic, Processor>(processors.map((processor) => [processor.topic, processor]))
   let offset = 0
 
