@@ -1,6 +1,6 @@
 /**
  * A small language for record types: one definition gives the Avro schema and the TypeScript type.
- * Absent values are `null` (never `undefined`); longs are safe integers.
+ * Absent values are `null` (never `undefined`); longs are whole numbers within ±2^52, beyond which avsc loses their last bit.
  */
 import avsc from 'avsc'
 import type { JsonText } from './json.ts'
