@@ -37,6 +37,7 @@ export async function openLoop(one: One, ratePerSecond: number, seconds: number)
   const intervalMs = 1000 / ratePerSecond
   const latencies: number[] = []
   const pending: Promise<void>[] = []
+  const failures: unknown[] = []
   const start = performance.now() + 5
   for (let index = 0; index < runs; ) {
     const dueAt = start + index * intervalMs
@@ -46,13 +47,15 @@ export async function openLoop(one: One, ratePerSecond: number, seconds: number)
       continue
     }
     pending.push(
-      one(index).then(() => {
-        latencies.push(performance.now() - dueAt)
-      }),
+      one(index).then(
+        () => void latencies.push(performance.now() - dueAt),
+        (error: unknown) => void failures.push(error),
+      ),
     )
     index++
   }
   await Promise.all(pending)
+  if (failures.length > 0) throw failures[0]
   return summary(runs, (performance.now() - start) / 1000, latencies)
 }
 
