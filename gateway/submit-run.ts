@@ -15,7 +15,7 @@ import type { Replies } from './replies.ts'
 export interface Submitted {
   readonly runId: RunId
   readonly tenant: TenantId
-  /** The run was accepted before, under the same idempotency key. */
+  /** The run was accepted before, under the same idempotency key or run id. */
   readonly repeated: boolean
   /** Where the submission lies, e.g. `ingest/2/117`. */
   readonly position: string
@@ -49,8 +49,7 @@ export function createSubmitter({ log, environment, definitions, replies, admiss
       throw error
     })
     const decided = decisionOf(await expected.reply)
-    const repeated = decided.runId !== runId
-    return { runId: decided.runId, tenant: record.tenant, repeated, position: positionText(position[0]!) }
+    return { ...decided, tenant: record.tenant, position: positionText(position[0]!) }
   }
   return async (body, context) => {
     const admitted = admission()
@@ -59,9 +58,9 @@ export function createSubmitter({ log, environment, definitions, replies, admiss
     const known = definitions.flow(record.tenant, record.flow, record.version) ?? (await findLate(definitions, record))
     const problems = known.checkInput(record.input)
     if (problems !== null) throw invalidInput(record.flow, problems[0]!.message, { problems })
-    const runId = newRunId(placement(record), randomU32)
+    const runId = record.runId ?? newRunId(placement(record), randomU32)
     const home = homeOf(runId, log.partitions)
-    if (record.idempotencyKey !== null) return submitKeyed(record, runId, home)
+    if (record.idempotencyKey !== null || record.runId !== null) return submitKeyed(record, runId, home)
     const message = { ...record, runId, replyTo: null }
     const positions = await log.append([outRecord('ingest', home, runId, message)])
     return { runId, tenant: record.tenant, repeated: false, position: positionText(positions[0]!) }
@@ -114,9 +113,9 @@ const REFUSALS: { readonly [code: string]: readonly [code: ErrorCode, intakeErro
   run_id_conflict: ['conflict', 'IDEMPOTENCY_VIOLATION'],
 }
 
-function decisionOf(reply: Reply): { readonly runId: RunId } {
+function decisionOf(reply: Reply): Pick<Submitted, 'runId' | 'repeated'> {
   const body = JSON.parse(reply.body) as { run_id?: RunId; message?: string; details?: ErrorDetails }
-  if (reply.ok && body.run_id !== undefined) return { runId: body.run_id }
+  if (reply.ok && body.run_id !== undefined) return { runId: body.run_id, repeated: reply.code === 'duplicate' }
   const [code, intakeErrorCode] = REFUSALS[reply.code] ?? ['invalid_request']
   throw new RequestError(code, body.message ?? `the submission was refused: ${reply.code}`, {
     details: { code: reply.code.toUpperCase(), ...body.details },

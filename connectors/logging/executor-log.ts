@@ -1,0 +1,21 @@
+/** What executors tell, as log lines; steps that end, well or badly, are not among them. */
+import { type ExecutorObserver, SILENT_OBSERVER } from '../../topology/executor/observer.ts'
+import type { Logger } from './logger.ts'
+
+export function createExecutorLog(logger: Logger): ExecutorObserver {
+  const log = logger.child({ component: 'executor' })
+  return {
+    ...SILENT_OBSERVER,
+    assigned: (pool, partition) => log.debug({ pool, partition }, 'partition assigned'),
+    revoked: (pool, partition) => log.debug({ pool, partition }, 'partition revoked'),
+    orphaned: (pool, block) => log.warn({ pool, block }, 'a block did not end when it was told to'),
+    deadLettered: (pool, partition, offset, code, message) =>
+      log.warn(
+        { position: `execute.${pool}/${partition}/${offset}`, error_code: code, reason: message },
+        'dead letter',
+      ),
+    reportFailed: (pool, partition, attempt, error) =>
+      log.warn({ pool, partition, attempt, error }, 'results could not be reported'),
+    rejoining: (pool, error) => log.warn({ pool, error }, 'the pool is joined anew'),
+  }
+}

@@ -1,0 +1,23 @@
+/** What tasks tell, as log lines. Routine goes unsaid: that is what metrics are for. */
+import type { TaskObserver } from '../../topology/task/observer.ts'
+import type { Logger } from './logger.ts'
+
+const nothing = (): void => {}
+
+export function createTaskLog(logger: Logger): TaskObserver {
+  const log = logger.child({ component: 'task' })
+  return {
+    phase: (taskId, phase) => log.debug({ task: taskId, phase }, `task ${taskId} is ${phase}`),
+    restored: (taskId, { keys, durationMs, fromSnapshot }) =>
+      log.info({ task: taskId, keys, latency_ms: durationMs, from_snapshot: fromSnapshot }, 'task restored'),
+    restoreProgress: (taskId, done, total) => log.info({ task: taskId, done, total }, 'restoring'),
+    committed: nothing,
+    counted: nothing,
+    deadLettered: (taskId, topic, offset, code, message) =>
+      log.warn(
+        { task: taskId, position: `${topic}/${taskId}/${offset}`, error_code: code, reason: message },
+        'dead letter',
+      ),
+    reopening: (taskId, error) => log.warn({ task: taskId, error }, 'the task discards its state and opens again'),
+  }
+}

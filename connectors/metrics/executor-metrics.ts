@@ -1,0 +1,111 @@
+/** What executors tell, counted. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Pool } from '../../schemas/topics.ts'
+import type { ExecutorObserver } from '../../topology/executor/observer.ts'
+
+const STEP_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300]
+const WAIT_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120]
+
+/** Flows choose their own error codes; beyond this many they are counted together. */
+const MAX_ERROR_CODES = 200
+
+interface StepHandles {
+  readonly received: Counter.Internal
+  readonly completed: Counter.Internal
+  readonly duration: Histogram.Internal<string>
+  readonly wait: Histogram.Internal<string>
+}
+
+/** `next` is told everything too, e.g. for logs. */
+export function createExecutorMetrics(registry: Registry, next?: ExecutorObserver): ExecutorObserver {
+  const registers = [registry]
+  const counter = (name: string, help: string, labelNames: string[]): Counter =>
+    new Counter({ name, help, labelNames, registers })
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, labelNames: ['pool'], registers })
+  const histogram = (name: string, help: string, labelNames: string[], buckets: number[]): Histogram =>
+    new Histogram({ name, help, labelNames, buckets, registers })
+  const received = counter('task_received', 'Steps started.', ['pool', 'block'])
+  const completed = counter('task_completed', 'Steps that ended with success.', ['pool', 'block'])
+  const failed = counter('task_failed', 'Steps that ended with an error.', ['pool', 'block', 'error_code'])
+  const timedOut = counter('task_timeout', 'Steps that ran out of time.', ['pool', 'block'])
+  const cancelled = counter('beamline_steps_cancelled_total', 'Steps that were told to stop.', ['pool', 'block'])
+  const durations = histogram('task_duration_seconds', 'Run time of steps.', ['pool', 'block'], STEP_BUCKETS)
+  const waits = histogram('beamline_step_wait_seconds', 'From assignment to start.', ['pool'], WAIT_BUCKETS)
+  const running = gauge('tasks_in_progress', 'Steps running.')
+  const queued = gauge('beamline_steps_read_ahead', 'Steps read and not started.')
+  const partitions = gauge('beamline_pool_partitions', 'Partitions of the pool that this process has.')
+  const unreported = gauge('beamline_unreported_result_bytes', 'Results that wait to be durable.')
+  const trouble = counter('beamline_executor_events_total', 'Unusual events of executors.', ['pool', 'event'])
+  const handles = new Map<string, StepHandles>()
+  const codes = new Set<string>()
+  // Looking labels up costs more than counting, and steps are many: done once per pool and block.
+  const handlesOf = (pool: Pool, block: string): StepHandles => {
+    const key = `${pool} ${block}`
+    let known = handles.get(key)
+    if (known === undefined) {
+      known = {
+        received: received.labels(pool, block),
+        completed: completed.labels(pool, block),
+        duration: durations.labels(pool, block),
+        wait: waits.labels(pool),
+      }
+      handles.set(key, known)
+    }
+    return known
+  }
+  const codeLabel = (code: string | null): string => {
+    if (code === null || (!codes.has(code) && codes.size >= MAX_ERROR_CODES)) return 'other'
+    codes.add(code)
+    return code
+  }
+  return {
+    started(pool, block) {
+      handlesOf(pool, block).received.inc()
+      next?.started(pool, block)
+    },
+    finished(step) {
+      const { pool, block, status, errorCode } = step
+      const handle = handlesOf(pool, block)
+      if (status === 'success') handle.completed.inc()
+      else if (status === 'timeout') timedOut.labels(pool, block).inc()
+      else if (status === 'cancelled') cancelled.labels(pool, block).inc()
+      else failed.labels(pool, block, codeLabel(errorCode)).inc()
+      handle.duration.observe(step.durationMs / 1000)
+      handle.wait.observe(step.waitedMs / 1000)
+      next?.finished(step)
+    },
+    load(pool, load) {
+      running.labels(pool).set(load.running)
+      queued.labels(pool).set(load.queued)
+      partitions.labels(pool).set(load.partitions)
+      unreported.labels(pool).set(load.unreportedBytes)
+      next?.load(pool, load)
+    },
+    assigned: (pool, partition) => next?.assigned(pool, partition),
+    revoked: (pool, partition) => next?.revoked(pool, partition),
+    orphaned(pool, block) {
+      trouble.labels(pool, 'orphaned').inc()
+      next?.orphaned(pool, block)
+    },
+    duplicate(pool, partition) {
+      trouble.labels(pool, 'duplicate').inc()
+      next?.duplicate(pool, partition)
+    },
+    carriedForward(pool, partition, records) {
+      trouble.labels(pool, 'carried_forward').inc(records)
+      next?.carriedForward(pool, partition, records)
+    },
+    deadLettered(pool, partition, offset, code, message) {
+      trouble.labels(pool, 'dead_lettered').inc()
+      next?.deadLettered(pool, partition, offset, code, message)
+    },
+    reportFailed(pool, partition, attempt, error) {
+      trouble.labels(pool, 'report_failed').inc()
+      next?.reportFailed(pool, partition, attempt, error)
+    },
+    rejoining(pool, error) {
+      trouble.labels(pool, 'rejoining').inc()
+      next?.rejoining(pool, error)
+    },
+  }
+}

@@ -1,0 +1,86 @@
+/** What tasks tell, counted. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { TaskObserver, TaskPhase } from '../../topology/task/observer.ts'
+
+type CounterName = Parameters<TaskObserver['counted']>[1]
+
+const COMMIT_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
+const PHASES: readonly TaskPhase[] = ['opening', 'restoring', 'running', 'draining', 'stopped']
+
+/** Counters that the older systems had under these names. */
+const KNOWN_NAMES: { readonly [N in CounterName]?: readonly [name: string, help: string] } = {
+  sticky_hits: ['router_sticky_hits_total', 'Steps that went to the worker of their sticky key.'],
+  sticky_misses: ['router_sticky_miss_total', 'Steps with a sticky key whose worker was not there.'],
+  duplicate_submissions: ['router_idempotency_hit_total', 'Submissions that were accepted before.'],
+}
+
+/** `next` is told everything too, e.g. for logs. */
+export function createTaskMetrics(registry: Registry, next?: TaskObserver): TaskObserver {
+  const registers = [registry]
+  const counter = (name: string, help: string, labelNames: string[] = []): Counter =>
+    new Counter({ name, help, labelNames, registers })
+  const gauge = (name: string, help: string, labelNames: string[]): Gauge =>
+    new Gauge({ name, help, labelNames, registers })
+  const records = counter('beamline_task_records_total', 'Outside records decided.')
+  const fused = counter('beamline_task_fused_records_total', 'Records decided within the commit that appends them.')
+  const emitted = counter('beamline_task_emitted_records_total', 'Records appended by tasks.')
+  const writes = counter('beamline_task_state_writes_total', 'State entries written.')
+  const commits = counter('beamline_task_commits_total', 'Commits.')
+  const decideTime = counter('beamline_task_decide_seconds_total', 'Time spent deciding.')
+  const commitTime = new Histogram({
+    name: 'beamline_task_commit_seconds',
+    help: 'From the request of a commit to its durability.',
+    buckets: COMMIT_BUCKETS,
+    registers,
+  })
+  const deadLetters = counter('router_intake_dlq_messages_total', 'Records that became dead letters.', ['reason'])
+  const reopened = counter('beamline_task_reopened_total', 'Tasks that discarded their state and opened again.', [
+    'task',
+  ])
+  const phases = gauge('beamline_task_phase', '1 for the phase the task is in.', ['task', 'phase'])
+  const restored = gauge('beamline_task_restored_keys', 'State entries at the last restore.', ['task'])
+  const restoreTime = gauge('beamline_task_restore_seconds', 'Duration of the last restore.', ['task'])
+  const counted = new Map<CounterName, Counter>()
+  const counterOf = (name: CounterName): Counter => {
+    let known = counted.get(name)
+    if (known === undefined) {
+      known = counter(...(KNOWN_NAMES[name] ?? [`beamline_${name}_total`, `Count of ${name.replaceAll('_', ' ')}.`]))
+      counted.set(name, known)
+    }
+    return known
+  }
+  return {
+    phase(taskId, phase) {
+      for (const other of PHASES) phases.labels(String(taskId), other).set(other === phase ? 1 : 0)
+      next?.phase(taskId, phase)
+    },
+    restored(taskId, stats) {
+      restored.labels(String(taskId)).set(stats.keys)
+      restoreTime.labels(String(taskId)).set(stats.durationMs / 1000)
+      next?.restored(taskId, stats)
+    },
+    restoreProgress: (taskId, done, total) => next?.restoreProgress(taskId, done, total),
+    committed(stats) {
+      records.inc(stats.records)
+      fused.inc(stats.fused)
+      emitted.inc(stats.emitted)
+      writes.inc(stats.writes)
+      commits.inc()
+      decideTime.inc(stats.decideMs / 1000)
+      commitTime.observe(stats.commitMs / 1000)
+      next?.committed(stats)
+    },
+    counted(taskId, name, by) {
+      counterOf(name).inc(by)
+      next?.counted(taskId, name, by)
+    },
+    deadLettered(taskId, topic, offset, code, message) {
+      deadLetters.labels(code).inc()
+      next?.deadLettered(taskId, topic, offset, code, message)
+    },
+    reopening(taskId, error) {
+      reopened.labels(String(taskId)).inc()
+      next?.reopening(taskId, error)
+    },
+  }
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+// Plain JavaScript, since any Node may start it: finds a Node that is new enough and hands over to the real program.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const NEEDED_MAJOR = 24
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+
+/** The checkout's source if it is there, else what was built for the package. */
+function programPath() {
+  for (const path of [join(root, 'main.ts'), join(root, 'dist', 'main.js')]) if (existsSync(path)) return path
+  throw new Error(`the program is missing: neither main.ts nor dist/main.js is in ${root}; install the package again`)
+}
+
+/** This process's Node if it is new enough, else the one that comes as the npm package `node`. */
+function nodePath() {
+  if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) return process.execPath
+  try {
+    const require = createRequire(import.meta.url)
+    const folder = dirname(require.resolve('node/package.json'))
+    const file = process.platform === 'win32' ? 'node.exe' : 'node'
+    const path = join(folder, 'bin', file)
+    if (existsSync(path)) return path
+  } catch {
+    // Said below.
+  }
+  throw new Error(
+    `Node ${NEEDED_MAJOR} or newer is needed, this is ${process.versions.node}, and the npm package 'node' is not installed; ` +
+      `install the package again with its optional scripts allowed, or use a newer Node`,
+  )
+}
+
+function run() {
+  const child = spawn(nodePath(), [programPath(), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    env: { ...process.env, NODE_NO_WARNINGS: '1' },
+  })
+  // The terminal sends Ctrl-C to both; only the child decides when it ends.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => signal !== 'SIGINT' && child.kill(signal))
+  child.on('error', (error) => {
+    console.error(`error: ${error.message}`)
+    process.exit(1)
+  })
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code ?? 1)
+    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(name)
+    process.kill(process.pid, signal)
+  })
+}
+
+try {
+  run()
+} catch (error) {
+  console.error(`error: ${error.message}`)
+  process.exit(1)
+}

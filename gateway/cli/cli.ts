@@ -1,0 +1,66 @@
+/** The `beamline` command. */
+import { Command, CommanderError } from 'commander'
+import { CliError, EXIT, EXIT_HELP } from './cli-error.ts'
+import type { CliDependencies } from './dependencies.ts'
+import { addFlowCommands } from './flow-commands.ts'
+import { addLocalCommands } from './local-commands.ts'
+import { addRunCommands } from './run-commands.ts'
+import { type Shell, shellFor } from './shell.ts'
+import { addTopicCommands } from './topic-commands.ts'
+
+/** Makes a command's action out of a function that gets a shell, then what the command line gave. */
+export type Act = <A extends unknown[]>(
+  work: (shell: Shell, ...args: A) => Promise<void>,
+) => (...args: [...A, ...unknown[]]) => Promise<void>
+
+/** Runs one command; `args` are those after the program's name. Resolves with the exit code and never rejects for a mistake of the user. */
+export async function runCli(args: readonly string[], dependencies: CliDependencies): Promise<number> {
+  let exitCode: number = EXIT.ok
+  const program = buildCli(dependencies, (code) => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (error) {
+    return failed(error, args.includes('--json'), dependencies)
+  }
+}
+
+function buildCli(dependencies: CliDependencies, exitWith: (code: number) => void): Command {
+  const { stdout, stderr, version } = dependencies
+  const program = new Command('beamline')
+    .description('Durable workflows on a log.')
+    .version(version)
+    .option('--url <address>', 'server, default http://127.0.0.1:8080 or BEAMLINE_URL')
+    .option('--tenant <id>', "tenant, default BEAMLINE_TENANT, else the server's default")
+    .option('--json', 'print JSON')
+    .addHelpText('after', EXIT_HELP)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
+    .showHelpAfterError('(add --help for what is possible)')
+  const act: Act = (work) => {
+    const run = work as (shell: Shell, ...args: unknown[]) => Promise<void>
+    // Commander passes the command itself last.
+    return (...args) => run(shellFor(args.at(-1) as Command, dependencies, exitWith), ...args)
+  }
+  addLocalCommands(program, act)
+  addFlowCommands(program, act)
+  addRunCommands(program, act)
+  addTopicCommands(program, act)
+  return program
+}
+
+function failed(error: unknown, json: boolean, { stderr }: CliDependencies): number {
+  // Commander has said what is wrong; help and version end like this too, with 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  if (!(error instanceof CliError)) {
+    const { code, message } = error as { readonly code?: unknown; readonly message?: string }
+    stderr.write(`${json ? JSON.stringify({ ok: false, error: { code, message } }) : `error: ${message}`}\n`)
+    return EXIT.failed
+  }
+  const { message, hint, exitCode } = error
+  if (json) stderr.write(`${JSON.stringify({ ok: false, error: { message, hint } })}\n`)
+  else stderr.write(`error: ${message}\n${hint === null ? '' : `${hint}\n`}`)
+  return exitCode
+}

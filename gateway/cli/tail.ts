@@ -1,0 +1,76 @@
+/** Prints a topic's records, each partition in its order. */
+import type { Answer } from './api.ts'
+import { CliError, EXIT } from './cli-error.ts'
+import type { Shell } from './shell.ts'
+import type { TailOptions } from './topic-commands.ts'
+
+interface Page {
+  readonly records: readonly Answer[]
+  readonly next_offset: number
+  readonly end_offset: number
+}
+
+export async function tailTopic(shell: Shell, topic: string, options: TailOptions): Promise<void> {
+  const partitions = await partitionsOf(shell, topic, options)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([stop.signal, shell.interrupted])
+  let left = options.limit === undefined ? Number.POSITIVE_INFINITY : positive('--limit', options.limit)
+  const print = (partition: number, record: Answer): void => {
+    if (left <= 0) return
+    shell.stdout.write(`${JSON.stringify({ topic, partition, ...record })}\n`)
+    if (--left <= 0) stop.abort()
+  }
+  await Promise.all(partitions.map((partition) => tailPartition(shell, topic, partition, options, print, signal)))
+}
+
+async function tailPartition(
+  shell: Shell,
+  topic: string,
+  partition: number,
+  { from, follow }: TailOptions,
+  print: (partition: number, record: Answer) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  let next = from
+  while (!signal.aborted) {
+    const query = new URLSearchParams({
+      partition: String(partition),
+      from: next,
+      limit: '1000',
+      wait: follow ? '20s' : '0s',
+    })
+    const page = await pageOf(shell, `/api/v1/topics/${topic}/records?${query}`, signal)
+    if (page === null) return
+    for (const record of page.records) print(partition, record)
+    next = String(page.next_offset)
+    if (!follow && page.next_offset >= page.end_offset) return
+  }
+}
+
+/** `null` once the command should end. */
+async function pageOf(shell: Shell, path: string, signal: AbortSignal): Promise<Page | null> {
+  try {
+    return (await shell.api.call('GET', path, { signal })) as unknown as Page
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
+  }
+}
+
+async function partitionsOf(shell: Shell, topic: string, { from, partition }: TailOptions): Promise<readonly number[]> {
+  if (partition !== undefined) return [positive('--partition', partition)]
+  if (from !== 'first' && from !== 'end') {
+    throw new CliError(EXIT.usage, `--from ${from} needs --partition`, 'Offsets count within one partition.')
+  }
+  const { partitions } = await shell.api.call('GET', '/api/v1/topics')
+  const known = partitions as readonly { readonly topic: string; readonly partition: number }[]
+  const own = known.filter((entry) => entry.topic === topic).map((entry) => entry.partition)
+  if (own.length > 0) return own
+  const names = [...new Set(known.map((entry) => entry.topic))].join(', ')
+  throw new CliError(EXIT.failed, `there is no topic '${topic}'; expected ${names}`)
+}
+
+function positive(name: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new CliError(EXIT.usage, `${name} is '${text}'; expected a whole number`)
+}
