@@ -1,5 +1,6 @@
 /** A submission: sent to its home, recognised if it was seen before, refused, or accepted and begun. */
 import { homeOf, newRunId, type RunId } from '../../schemas/ids.ts'
+import type { Json } from '../../schemas/json.ts'
 import type { SubmitRun } from '../../schemas/records/ingest.ts'
 import { findFlow, type KnownFlow } from '../control/flows.ts'
 import { startRun } from '../result/start-run.ts'
@@ -26,7 +27,7 @@ export function onSubmitRun(turn: Turn, record: SubmitRun, source: SourceRecord 
       return
     case 'accept':
       remember(turn, verdict.id, record, verdict.bodyHash)
-      startRun(turn, verdict.id, verdict.known, record)
+      startRun(turn, verdict.id, verdict.known, record, verdict.input)
       answer(turn, record, 'accepted', verdict.id)
   }
 }
@@ -35,7 +36,13 @@ type Verdict =
   | { readonly kind: 'forward'; readonly home: number; readonly id: RunId }
   | { readonly kind: 'refuse'; readonly refusal: Refusal }
   | { readonly kind: 'duplicate'; readonly id: RunId }
-  | { readonly kind: 'accept'; readonly id: RunId; readonly known: KnownFlow; readonly bodyHash: string }
+  | {
+      readonly kind: 'accept'
+      readonly id: RunId
+      readonly known: KnownFlow
+      readonly bodyHash: string
+      readonly input: Json
+    }
 
 function judge(turn: Turn, record: SubmitRun): Verdict {
   const wrong = checkIdentity(record)
@@ -57,7 +64,7 @@ function judgeAtHome(turn: Turn, id: RunId, record: SubmitRun): Verdict {
   if (known === null) return { kind: 'refuse', refusal: unknownFlow(record) }
   const mismatch = checkInput(known.flow, input.value)
   if (mismatch !== null) return { kind: 'refuse', refusal: mismatch }
-  return { kind: 'accept', id, known, bodyHash: identity.bodyHash }
+  return { kind: 'accept', id, known, bodyHash: identity.bodyHash, input: input.value }
 }
 
 function answer(turn: Turn, { replyTo }: SubmitRun, code: 'accepted' | 'duplicate', runId: RunId): void {

@@ -9,6 +9,11 @@ export function parsePayload(row: PayloadRow): Json {
   const known = parsed.get(row)
   if (known !== undefined) return known
   const value = parseJson(row.text)
-  if (row.text.length <= KEPT_LENGTH) parsed.set(row, value)
+  keepParsed(row, value)
   return value
+}
+
+/** Spares the parsing of a row whose value is known. */
+export function keepParsed(row: PayloadRow, value: Json): void {
+  if (row.text.length <= KEPT_LENGTH) parsed.set(row, value)
 }

@@ -1,21 +1,25 @@
 /** A submission that ingest accepted becomes a run, in the same decision. */
 import type { CompiledFlow, CompiledStep } from '../../schemas/flow/model.ts'
 import type { RunId } from '../../schemas/ids.ts'
-import { toJsonText } from '../../schemas/json.ts'
+import { type Json, toJsonText } from '../../schemas/json.ts'
 import type { SubmitRun } from '../../schemas/records/ingest.ts'
 import type { KnownFlow } from '../control/flows.ts'
 import type { Turn } from '../turn.ts'
 import { beginStep, settle } from './advance.ts'
 import { changeHead, type OpenRun, stepRow, workOn } from './open-run.ts'
+import { keepParsed } from './payloads.ts'
 import { runFields, tell } from './report.ts'
-import { metadataKey, PAYLOADS, type RunHead } from './run-store.ts'
+import { metadataKey, PAYLOADS, type PayloadRow, type RunHead } from './run-store.ts'
 import { scopeOf } from './scope.ts'
 import { runMove } from './states.ts'
 import { takeOverStep } from './steps.ts'
 
-export function startRun(turn: Turn, id: RunId, known: KnownFlow, submission: SubmitRun): void {
+/** `input`: that of the submission, parsed. */
+export function startRun(turn: Turn, id: RunId, known: KnownFlow, submission: SubmitRun, input: Json): void {
   const { flow } = known
-  turn.put(PAYLOADS, id, { text: submission.input })
+  const inputRow: PayloadRow = { text: submission.input }
+  keepParsed(inputRow, input)
+  turn.put(PAYLOADS, id, inputRow)
   if (submission.metadata !== null) turn.put(PAYLOADS, metadataKey(id), { text: submission.metadata })
   const run = workOn(turn, id, flow, newHead(turn, known, submission))
   changeHead(run, { stickyKey: submission.stickyKey ?? stickyKeyOf(run) })
