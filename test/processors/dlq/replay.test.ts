@@ -10,6 +10,7 @@ import type { ReplayDeadLetters } from '../../../schemas/records/dlq.ts'
 import { type TaskDriver, TestState, TestTurn } from '../../support/outcome.ts'
 import {
   DAY_MS,
+  discard,
   dlqTask,
   filter,
   letterIds,
@@ -157,8 +158,9 @@ describe('which letters', () => {
   it('are those there were when the replay was asked for', () => {
     const task = dlqTask(letters(3))
     task.send('dlq', replay({ ratePerSecond: 1 }))
+    task.send('dlq', discard({ filter: filter({ letterIds: [runIdOf(2)] }) }))
     task.send('dlq', runLetter(99))
-    expect(submitted(task.advance(60_000))).toHaveLength(3)
+    expect(submitted(task.advance(60_000)).map((run) => run.replay!.of)).toEqual([0, 1].map(runIdOf))
   })
 
   it('are not those that are refused, which stay open', () => {
@@ -242,7 +244,7 @@ describe('the pace', () => {
   it('does not stop at letters that do not match', () => {
     const others = Array.from({ length: 12_000 }, (_, n) => runLetter(n, { tenant: 'other' as TenantId }))
     const task = dlqTask([...others, runLetter(12_001)])
-    expect(replayed(task, replay(), 5)).toEqual([12_001])
+    expect(replayed(task, replay({ ratePerSecond: 1 }), 5)).toEqual([12_001])
   })
 })
 
