@@ -15,7 +15,8 @@ export type LogVerb = 'open' | 'commit' | 'append' | 'report' | 'read' | 'notify
 export interface MemoryFaults {
   commit?(taskId: number): CommitFault
   append?(): AppendFault
-  report?(): ReportFault
+  /** `isOwner`: the reporter still holds the partition. */
+  report?(isOwner: boolean): ReportFault
   /** Milliseconds that one leg (request or answer) of the operation takes. Default 0. */
   latencyMs?(verb: LogVerb): number
   /** How many offsets are left out before the next batch of a partition, as transaction markers do. Default 0. */

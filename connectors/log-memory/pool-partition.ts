@@ -53,9 +53,10 @@ export class MemoryPoolPartition implements PoolPartition {
 
   #store(results: readonly OutRecord[], progress: Progress): void {
     const { storage, faults } = this.#client
-    const fault = faults.report?.() ?? 'none'
+    const owns = isOwner(groupOf(storage.groups, this.topic), this.partition, this.#generation)
+    const fault = faults.report?.(owns) ?? 'none'
     const write = () => writeRecords(storage, results, this.#client.serverNow(), this.#client.gap)
-    if (!isOwner(groupOf(storage.groups, this.topic), this.partition, this.#generation)) {
+    if (!owns) {
       if (fault === 'unfenced_results') write()
       throw new LogError('FENCED', `partition ${this.partition} of '${this.topic}' has another owner`)
     }

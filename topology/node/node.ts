@@ -3,6 +3,7 @@ import type { Block } from '../../processors/execute/block.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Environment } from '../environment.ts'
 import { type ExecutorHandle, type ExecutorObserver, startExecutor } from '../executor/executor.ts'
+import type { ExecutorOptions } from '../executor/options.ts'
 import type { Log, Membership } from '../log/port.ts'
 import type { TaskObserver } from '../task/observer.ts'
 import { Task, type TaskOptions } from '../task/task.ts'
@@ -25,6 +26,7 @@ export interface NodeConfig {
   readonly pools: readonly PoolRole[]
   readonly taskObserver: TaskObserver
   readonly executorObserver?: ExecutorObserver
+  readonly executorOptions?: Partial<ExecutorOptions>
   readonly taskOptions?: TaskOptions
   /** A task has stopped for good. */
   readonly onTaskStopped?: (taskId: number, error: Error) => void
@@ -101,15 +103,16 @@ export class Node {
   }
 
   #startExecutor(role: PoolRole): Promise<ExecutorHandle> {
-    const { log, environment, workerId, executorObserver } = this.#config
+    const { log, environment, workerId, executorObserver, executorOptions } = this.#config
     return startExecutor({
       log,
       environment,
       pool: role.pool,
-      blocks: role.blocks.filter((block) => block.pool === role.pool),
+      blocks: role.blocks,
       workerId,
       concurrency: role.concurrency,
       ...(executorObserver === undefined ? {} : { observer: executorObserver }),
+      ...(executorOptions === undefined ? {} : { options: executorOptions }),
     })
   }
 }

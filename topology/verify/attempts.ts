@@ -94,7 +94,8 @@ export class Attempts {
       const assigned = this.#assigned.get(inner)
       if (assigned !== undefined && key === `${assigned.tenant}/${inner}`) continue
       this.#unknown += this.#effects.get(key)!
-      if (whole.execute) this.#findings.add('effect_without_attempt', `ledger key '${key}'`, 'no such attempt was handed out')
+      if (whole.execute)
+        this.#findings.add('effect_without_attempt', `ledger key '${key}'`, 'no such attempt was handed out')
     }
     for (const key of runs.completedAttempts.keys()) {
       const block = this.#assigned.get(key)?.block

@@ -39,7 +39,9 @@ export class ClientChecks {
       if (conclusive) this.#findings.add('acknowledged_run_missing', `run ${runId}`, 'a client was told it is accepted')
     }
     if (this.#missing > 0 && !conclusive) {
-      this.#findings.note(`${this.#missing} acknowledged runs are not on the log, and it cannot be told whether they should be`)
+      this.#findings.note(
+        `${this.#missing} acknowledged runs are not on the log, and it cannot be told whether they should be`,
+      )
     }
   }
 

@@ -31,14 +31,19 @@ export class Concurrency {
     if (by === -1) return
     const limit = this.#limit(tenant, partition, atMs)
     if (limit !== null && running > limit) {
-      this.#findings.add('concurrency_exceeded', where, `${running} attempts of tenant '${tenant}' at once; its share is ${limit}`)
+      this.#findings.add(
+        'concurrency_exceeded',
+        where,
+        `${running} attempts of tenant '${tenant}' at once; its share is ${limit}`,
+      )
     }
   }
 
   /** Everything has ended, so nothing may be running. */
   expectNothing(): void {
     for (const [key, running] of this.#running) {
-      if (running !== 0) this.#findings.add('slots_unbalanced', `tenant/partition ${key}`, `${running} attempts are left`)
+      if (running !== 0)
+        this.#findings.add('slots_unbalanced', `tenant/partition ${key}`, `${running} attempts are left`)
     }
   }
 

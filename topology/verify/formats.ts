@@ -40,9 +40,9 @@ export class LineError extends Error {
 /** @throws {LineError} */
 export function parseLedgerLine(text: string, line: number): LedgerLine {
   const value = parseObject(text, line)
-  if (typeof value['key'] !== 'string') throw expected(line, 'key', 'a string', value['key'])
-  if (typeof value['at_ms'] !== 'number') throw expected(line, 'at_ms', 'a number', value['at_ms'])
-  return { key: value['key'], at_ms: value['at_ms'] }
+  if (typeof value.key !== 'string') throw expected(line, 'key', 'a string', value.key)
+  if (typeof value.at_ms !== 'number') throw expected(line, 'at_ms', 'a number', value.at_ms)
+  return { key: value.key, at_ms: value.at_ms }
 }
 
 /** @throws {LineError} */
@@ -86,7 +86,10 @@ function parseObject(text: string, line: number): { readonly [name: string]: unk
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new LineError(line, `expected a JSON object, found ${JSON.stringify(text.slice(0, 60))}: ${(error as Error).message}`)
+    throw new LineError(
+      line,
+      `expected a JSON object, found ${JSON.stringify(text.slice(0, 60))}: ${(error as Error).message}`,
+    )
   }
   if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as { [name: string]: unknown }
   throw new LineError(line, `expected a JSON object, found ${JSON.stringify(text.slice(0, 60))}`)

@@ -40,7 +40,11 @@ export class Letters {
       this.replayed += 1
       const key = `${event.letterId}/${event.replayId}`
       if (this.#replays.has(key)) {
-        this.#findings.add('letter_replayed_twice', `letter ${event.letterId}`, `twice under replay id ${event.replayId}`)
+        this.#findings.add(
+          'letter_replayed_twice',
+          `letter ${event.letterId}`,
+          `twice under replay id ${event.replayId}`,
+        )
       }
       this.#replays.add(key)
       if (event.newRunId !== null) this.newRuns.set(event.newRunId, event.letterId)

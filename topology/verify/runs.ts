@@ -67,15 +67,18 @@ export class Runs {
       case 'LetterDiscarded':
         return
       case 'RunAccepted':
-        return this.#accepted(event, at)
+        this.#accepted(event, at)
+        return
       case 'RunCompleted':
       case 'RunFailed':
       case 'RunCancelled':
       case 'RunTimedOut':
       case 'RunRejected':
-        return this.#ended(event, at)
+        this.#ended(event, at)
+        return
       default:
-        return this.#step(event, at)
+        this.#step(event, at)
+        return
     }
   }
 
@@ -83,7 +86,11 @@ export class Runs {
     const { runId, tenant } = event
     const known = this.byId.get(runId)
     if (known !== undefined) {
-      this.#findings.add('run_accepted_twice', where(runId, at), known.end === null ? 'while it goes on' : 'after its end')
+      this.#findings.add(
+        'run_accepted_twice',
+        where(runId, at),
+        known.end === null ? 'while it goes on' : 'after its end',
+      )
       return
     }
     this.byId.set(runId, { runId, tenant, accepted: true, end: null, steps: new Map() })
@@ -121,7 +128,11 @@ export class Runs {
     let run = this.byId.get(event.runId)
     if (run === undefined) {
       if (end !== 'rejected' && !this.#trimmed(at.partition)) {
-        this.#findings.add('event_without_run', where(event.runId, at), `${event.kind} of a run that was never accepted`)
+        this.#findings.add(
+          'event_without_run',
+          where(event.runId, at),
+          `${event.kind} of a run that was never accepted`,
+        )
       }
       run = { runId: event.runId, tenant: event.tenant, accepted: false, end: null, steps: new Map() }
       this.byId.set(event.runId, run)
@@ -147,7 +158,12 @@ export class Runs {
     const run = this.byId.get(event.runId)
     const known = !this.#trimmed(at.partition)
     if (run === undefined) {
-      if (known) this.#findings.add('event_without_run', where(event.runId, at), `${event.kind} of a run that was never accepted`)
+      if (known)
+        this.#findings.add(
+          'event_without_run',
+          where(event.runId, at),
+          `${event.kind} of a run that was never accepted`,
+        )
       return
     }
     if (run.end !== null) {
@@ -161,7 +177,8 @@ export class Runs {
       this.#findings.add(problem.code, `${where(event.runId, at)} step ${event.stepId}`, problem.message)
     }
     const isRunning = step.phase === 'running'
-    if (isRunning !== wasRunning) this.#concurrency.change(run.tenant, at.partition, isRunning ? 1 : -1, event.atMs, where(event.runId, at))
+    if (isRunning !== wasRunning)
+      this.#concurrency.change(run.tenant, at.partition, isRunning ? 1 : -1, event.atMs, where(event.runId, at))
     const key = `${event.runId}/${event.stepId}/${event.attempt}`
     if (event.kind === 'StepStarted') this.startedAttempts.add(key)
     if (event.kind === 'StepCompleted' && endsAttempt(event) && event.workerId !== null) {

@@ -67,5 +67,7 @@ function problemOf(step: StepHistory, event: StepEvent): StepProblem | null {
     return { code: 'attempt_out_of_order', message: `${said} after attempt ${step.endedAttempt} ended` }
   }
   const jumped = event.attempt > step.endedAttempt + 1 || event.attempt < step.attempt
-  return jumped ? { code: 'attempt_out_of_order', message: `${said} while the step is at attempt ${step.attempt}` } : null
+  return jumped
+    ? { code: 'attempt_out_of_order', message: `${said} while the step is at attempt ${step.attempt}` }
+    : null
 }

@@ -1,0 +1,112 @@
+/** Which faults strike, how often, and how often they really did. */
+import type {
+  AppendFault,
+  CommitFault,
+  LogVerb,
+  MemoryFaults,
+  ReportFault,
+} from '../../connectors/log-memory/faults.ts'
+import type { Prng } from './prng.ts'
+
+export const FAULT_NAMES = [
+  'commit_lost',
+  'commit_applied_unknown',
+  'commit_log_full',
+  'append_lost',
+  'append_applied_unknown',
+  'append_log_full',
+  'append_duplicate',
+  'report_lost',
+  'report_applied_unknown',
+  'report_log_full',
+  'report_duplicate',
+  'report_from_zombie',
+  'offset_gap',
+  'crash',
+  'crash_with_commit_in_flight',
+  'restart',
+  'zombie',
+  'session_lost',
+  'task_stolen',
+  'orderly_drain',
+  'rebalance_tasks',
+  'rebalance_pool',
+  'clock_forward',
+  'clock_back',
+  'clock_skew',
+  'snapshot_deleted',
+  'task_fenced',
+  'task_reopened',
+  'poison_record',
+  'processor_threw',
+  'duplicate_submission',
+  'conflicting_submission',
+  'misdirected_submission',
+  'cancel',
+  'letter_replay',
+  'letter_discard',
+  'replay_repeated',
+  'attempt_executed_again',
+  'attempt_lost',
+  'late_result_dropped',
+  'step_carried_forward',
+  'run_deadline',
+  'step_timeout',
+  'unfused',
+] as const
+export type FaultName = (typeof FAULT_NAMES)[number]
+
+export type FaultCounts = Map<FaultName, number>
+
+export interface FaultPlan {
+  readonly counts: FaultCounts
+  /** While false nothing new strikes: the time in which everything must come to its end. */
+  active: boolean
+  struck(name: FaultName, by?: number): void
+  /** Decides whether a fault of this probability strikes now, and counts it. */
+  strike(name: FaultName, probability: number): boolean
+  readonly hooks: MemoryFaults
+}
+
+/** @param intensity 0: no faults at all; 1: as usual */
+export function createFaults(random: Prng, intensity: number): FaultPlan {
+  const counts: FaultCounts = new Map()
+  // each history has its own mix: some faults often, some never
+  const weight = new Map(FAULT_NAMES.map((name) => [name, intensity * random.pick([0, 0.5, 1, 1, 3])]))
+  const slow = random.pick([0, 1, 5, 40])
+  const plan: FaultPlan = {
+    counts,
+    active: true,
+    struck: (name, by = 1) => void counts.set(name, (counts.get(name) ?? 0) + by),
+    strike(name, probability) {
+      if (!plan.active || !random.chance(probability * weight.get(name)!)) return false
+      plan.struck(name)
+      return true
+    },
+    hooks: {
+      commit: () => pick(plan, 'commit') as CommitFault,
+      append: () => pick(plan, 'append') as AppendFault,
+      report: (isOwner) => {
+        if (isOwner) return pick(plan, 'report') as ReportFault
+        return plan.strike('report_from_zombie', 0.5) ? 'unfenced_results' : 'none'
+      },
+      latencyMs: (verb) => latency(random, verb, slow),
+      gap: () => (plan.strike('offset_gap', 0.05) ? 1 + random.int(3) : 0),
+    },
+  }
+  return plan
+}
+
+function pick(plan: FaultPlan, verb: 'commit' | 'append' | 'report'): AppendFault {
+  if (plan.strike(`${verb}_lost`, 0.015)) return 'lost'
+  if (plan.strike(`${verb}_applied_unknown`, 0.015)) return 'applied_unknown'
+  if (plan.strike(`${verb}_log_full`, 0.01)) return 'log_full'
+  if (verb !== 'commit' && plan.strike(`${verb}_duplicate`, 0.03)) return 'duplicate'
+  return 'none'
+}
+
+function latency(random: Prng, verb: LogVerb, slow: number): number {
+  if (verb === 'notify') return random.chance(0.2) ? random.int(3 + slow) : 0
+  const base = random.chance(0.3) ? 0 : 1 + random.int(1 + slow)
+  return random.chance(0.02) ? base + random.int(2_000) : base
+}

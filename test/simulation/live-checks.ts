@@ -1,0 +1,129 @@
+/** What must hold at every moment; looked at after each step of the scheduler, for what is new on the log. */
+import { partitionLog } from '../../connectors/log-memory/storage.ts'
+import { decodeRecord } from '../../schemas/codec/wire.ts'
+import type { BeamlineRecord, EventRecord } from '../../schemas/records/index.ts'
+import type { Topic } from '../../schemas/topics.ts'
+import type { LogRecord, Progress } from '../../topology/log/port.ts'
+import { Concurrency } from '../../topology/verify/concurrency.ts'
+import { Findings } from '../../topology/verify/findings.ts'
+import { Runs } from '../../topology/verify/runs.ts'
+import type { World } from './world.ts'
+
+const EXECUTE = ['execute.cpu', 'execute.io', 'execute.gpu'] as const
+
+export class LiveChecks {
+  readonly runs: Runs
+  readonly #world: World
+  readonly #findings = new Findings(100)
+  readonly #concurrency: Concurrency
+  /** How many records of each partition have been looked at. */
+  readonly #seen = new Map<string, number>()
+  readonly #finished = new Set<string>()
+  readonly #progress = new Map<string, Progress>()
+  readonly #covered = new Map<string, Set<number>>()
+  #open = 0
+
+  constructor(world: World) {
+    this.#world = world
+    this.#concurrency = new Concurrency(this.#findings, world.partitions)
+    this.runs = new Runs(this.#findings, world.partitions, this.#concurrency, () => false)
+  }
+
+  /** Accepted runs without an end. */
+  get openRuns(): number {
+    return this.#open
+  }
+
+  check(): void {
+    for (let partition = 0; partition < this.#world.partitions; partition++) {
+      this.#each('control', partition, (record, message) => {
+        if (message?.kind === 'TenantChanged') this.#concurrency.policy(message, record.timestampMs)
+      })
+      this.#each('result', partition, (_record, message) => this.#result(message))
+      this.#each('events', partition, (record, message) => this.#event(record, message as EventRecord))
+    }
+    for (let partition = 0; partition < this.#world.partitions; partition++) {
+      for (const topic of EXECUTE) this.#checkProgress(topic, partition)
+    }
+    for (const { code, where, message } of this.#findings.kept.splice(0)) {
+      this.#world.problems.push(`${code} at ${where}: ${message}`)
+    }
+  }
+
+  #each(topic: Topic, partition: number, look: (record: LogRecord, message: BeamlineRecord | null) => void): void {
+    const key = `${topic}/${partition}`
+    const { records } = partitionLog(this.#world.storage, topic, partition)
+    let index = this.#seen.get(key) ?? 0
+    if (index === records.length) return
+    for (; index < records.length; index++) look(records[index]!, read(records[index]!))
+    this.#seen.set(key, index)
+  }
+
+  #result(message: BeamlineRecord | null): void {
+    if (message?.kind !== 'AttemptFinished') return
+    this.#finished.add(`${message.runId}/${message.stepId}/${message.attempt}`)
+    if (message.status === 'lost') this.#world.faults.struck('attempt_lost')
+    if (message.status === 'timeout') this.#world.faults.struck('step_timeout')
+  }
+
+  #event(record: LogRecord, event: EventRecord): void {
+    const { partition, offset } = record
+    if (event.kind === 'RunAccepted' && !this.runs.byId.has(event.runId)) this.#open += 1
+    if (event.kind === 'RunTimedOut') this.#world.faults.struck('run_deadline')
+    const ends =
+      event.kind === 'RunCompleted' ||
+      event.kind === 'RunFailed' ||
+      event.kind === 'RunCancelled' ||
+      event.kind === 'RunTimedOut'
+    if (ends && this.runs.byId.get(event.runId)?.end === null) this.#open -= 1
+    this.runs.add(event, { partition, offset })
+  }
+
+  /** Whatever a pool's progress covers was reported, cancelled or copied to the tail. */
+  #checkProgress(topic: (typeof EXECUTE)[number], partition: number): void {
+    const key = `${topic}/${partition}`
+    const progress = this.#world.storage.progress.get(key)
+    if (progress === undefined || progress === this.#progress.get(key)) return
+    this.#progress.set(key, progress)
+    const covered = this.#covered.get(key) ?? new Set<number>()
+    this.#covered.set(key, covered)
+    const { records } = partitionLog(this.#world.storage, topic, partition)
+    for (const record of records) {
+      if (covered.has(record.offset) || !covers(progress, record.offset)) continue
+      covered.add(record.offset)
+      if (this.#isFinished(records, record)) continue
+      this.#world.problems.push(`progress of ${key} covers offset ${record.offset}, which is not finished`)
+    }
+  }
+
+  #isFinished(records: readonly LogRecord[], record: LogRecord): boolean {
+    const step = read(record)
+    if (step?.kind !== 'ExecuteStep') return true
+    if (this.#finished.has(`${step.runId}/${step.stepId}/${step.attempt}`)) return true
+    return records.some((other) => {
+      const message = read(other)
+      if (other.offset <= record.offset || message === null) return false
+      if (message.kind !== 'CancelStep' && message.kind !== 'ExecuteStep') return false
+      return message.runId === step.runId && message.stepId === step.stepId && message.attempt === step.attempt
+    })
+  }
+}
+
+function covers(progress: Progress, offset: number): boolean {
+  return offset < progress.next || progress.beyond.some(([from, to]) => offset >= from && offset < to)
+}
+
+const decoded = new WeakMap<LogRecord, BeamlineRecord>()
+
+/** The message of a record, or `null` if it is none. */
+export function read(record: LogRecord): BeamlineRecord | null {
+  const known = record.message ?? decoded.get(record)
+  if (known !== undefined && known !== null) return known
+  try {
+    const message = decodeRecord(record.value)
+    decoded.set(record, message)
+    return message
+  } catch {
+    return null
+  }
+}
