@@ -1,5 +1,5 @@
 import type { RunId, StepId } from '../../schemas/ids.ts'
-import { type AttemptInput, attemptInput } from '../result/attempt-input.ts'
+import { type AttemptInput, attemptInput, attemptIsWanted } from '../result/attempt-input.ts'
 import type { Turn } from '../turn.ts'
 
 export interface RouteOptions {
@@ -14,7 +14,11 @@ export interface RouteOptions {
   readonly longestMs?: number
   /** What an attempt is given; default: from the rows of its run. */
   readonly attemptInput?: AttemptInputOf
+  /** Whether a step that has to wait is still wanted; default: from the rows of its run, or yes where `attemptInput` is given. */
+  readonly isWanted?: IsWanted
 }
+
+export type IsWanted = (turn: Turn, runId: RunId, stepId: StepId, attempt: number) => boolean
 
 export type AttemptInputOf = (turn: Turn, runId: RunId, stepId: StepId, attempt: number) => AttemptInput | null
 
@@ -22,7 +26,8 @@ export type RouteSettings = Required<RouteOptions>
 
 /** @throws {RangeError} */
 export function routeSettings(options: RouteOptions): RouteSettings {
-  const settings = { window: 256, graceMs: 60_000, longestMs: 3_600_000, attemptInput, ...options }
+  const isWanted = options.attemptInput === undefined ? attemptIsWanted : () => true
+  const settings = { window: 256, graceMs: 60_000, longestMs: 3_600_000, attemptInput, isWanted, ...options }
   atLeast('window', settings.window, 1)
   atLeast('graceMs', settings.graceMs, 0)
   atLeast('longestMs', settings.longestMs, 0)

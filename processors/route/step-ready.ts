@@ -24,8 +24,9 @@ export function onStepReady(settings: RouteSettings, turn: Turn, record: StepRea
   const queued = turn.get(LANES, laneKey(pool, tenant)) !== undefined
   const full = turn.index(SLOTS).ofPool(pool) >= settings.window
   const hold = queued || full ? null : holdOf(turn, tenant, share)
-  if (queued || full || hold !== null) wait(turn, record, share, hold)
-  else assign(settings, turn, record, share)
+  if (!queued && !full && hold === null) assign(settings, turn, record, share)
+  // unfused, the run may have ended since; `assign` looks by itself
+  else if (settings.isWanted(turn, record.runId, record.stepId, record.attempt)) wait(turn, record, share, hold)
 }
 
 function wait(turn: Turn, record: StepReady, share: TenantShare, hold: Hold | null): void {
