@@ -67,7 +67,7 @@ export function jsonSyntaxError(text: string): JsonSyntaxError | null {
       if (char !== ':') return fault(text, at, expect)
       expect = 'a value'
     } else if (char === ',') expect = open[open.length - 1] === '{' ? 'a key' : 'a value'
-    else if (char === expect[7]) {
+    else if (char === expect[8]) {
       open.pop()
       expect = afterValue()
     } else return fault(text, at, expect)

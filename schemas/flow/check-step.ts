@@ -48,7 +48,7 @@ export function checkStep(value: Json, at: Path, context: FlowContext): StepDraf
   if (step === null) return null
   checkNames(step, { known: [...COMMON, ...ATTEMPTS], later: LATER }, at, problems)
   const input = aliased(step, 'with', 'inputs', at, problems)
-  const inputAt = [...at, step.with === undefined ? 'inputs' : 'with']
+  const inputAt = [...at, step.inputs === undefined ? 'with' : 'inputs']
   const type = typeOf(step, at, context)
   const expressions: CheckedExpression[] = []
   const when = step.when == null ? null : expressionAt(step.when, [...at, 'when'], context)

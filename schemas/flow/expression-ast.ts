@@ -90,29 +90,35 @@ interface RawNode {
   readonly children?: readonly unknown[]
 }
 
+/** `reference`: whether `&x` may stand here. */
+type Read = (raw: unknown, depth: number, reference?: boolean) => Ast
+
 /** @throws {SyntaxProblem | RangeError} */
 function readAst(root: unknown): Ast {
   let nodes = 0
-  const read = (raw: unknown, depth: number): Ast => {
-    if (typeof raw !== 'object' || raw === null)
+  const read: Read = (raw, depth, reference = false) => {
+    if (typeof raw !== 'object' || raw === null) {
       throw new SyntaxProblem('the expression does not parse: an operand is missing')
+    }
     const node = raw as RawNode
     if (node.type !== 'Identity' && ++nodes > MAX_EXPRESSION_NODES) {
       throw new RangeError(`the expression has more than ${MAX_EXPRESSION_NODES} nodes`)
     }
-    if (depth > MAX_EXPRESSION_DEPTH)
+    if (depth > MAX_EXPRESSION_DEPTH) {
       throw new RangeError(`the expression is deeper than ${MAX_EXPRESSION_DEPTH} levels`)
-    return convert(node, (index) => read(node.children?.[index], depth + 1), read, depth)
+    }
+    if ((node.type === 'ExpressionReference') !== reference) {
+      throw new SyntaxProblem(
+        reference ? 'the function takes an expression here, such as &price' : "'&' may not stand here",
+      )
+    }
+    return convert(node, read, depth)
   }
   return read(root, 1)
 }
 
-function convert(
-  node: RawNode,
-  child: (index: number) => Ast,
-  read: (raw: unknown, depth: number) => Ast,
-  depth: number,
-): Ast {
+function convert(node: RawNode, read: Read, depth: number): Ast {
+  const child = (index: number): Ast => read(node.children?.[index], depth + 1)
   switch (node.type) {
     case 'Identity':
     case 'Current':
@@ -150,7 +156,7 @@ function convert(
     case 'Comparator':
       return { kind: 'compare', operator: node.name as Comparator, left: child(0), right: child(1) }
     case 'Function':
-      return call(node, child)
+      return call(node, read, depth)
     case 'ExpressionReference':
       return { kind: 'reference', to: child(0) }
     default:
@@ -158,7 +164,7 @@ function convert(
   }
 }
 
-function member(pair: RawNode, read: (raw: unknown, depth: number) => Ast, depth: number): readonly [string, Ast] {
+function member(pair: RawNode, read: Read, depth: number): readonly [string, Ast] {
   if (pair.name === '__proto__') throw new SyntaxProblem("'__proto__' is not allowed as a name")
   return [pair.name as string, read(pair.value, depth + 1)]
 }
@@ -183,18 +189,19 @@ function literal(value: unknown, depth = 1): Json {
   return value as Json
 }
 
-function call(node: RawNode, child: (index: number) => Ast): Ast {
+function call(node: RawNode, read: Read, depth: number): Ast {
   if (typeof node.name !== 'string') throw new SyntaxProblem('the expression does not parse: only a name can be called')
   const found = FUNCTIONS.get(node.name)
   if (found === undefined) {
     throw new SyntaxProblem(`unknown function '${node.name}'${didYouMean(node.name, FUNCTIONS.keys())}`)
   }
-  const args = node.children!.map((_, index) => child(index))
+  const given = node.children!
   const wanted = found.args.length
-  if (found.variadic ? args.length < wanted : args.length !== wanted) {
+  if (found.variadic ? given.length < wanted : given.length !== wanted) {
     throw new SyntaxProblem(
-      `${node.name}() is given ${args.length} arguments; expected ${wanted}${found.variadic ? ' or more' : ''}`,
+      `${node.name}() is given ${given.length} arguments; expected ${wanted}${found.variadic ? ' or more' : ''}`,
     )
   }
+  const args = given.map((arg, index) => read(arg, depth + 1, found.args[index]?.includes('reference') ?? false))
   return { kind: 'call', name: node.name, args }
 }

@@ -1,19 +1,32 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { homeOf, isRunId, isStepId, isTenantId, newRunId, placementFor, placementOf, type TenantId } from '../../schemas/ids.ts'
+import {
+  homeOf,
+  isRunId,
+  isStepId,
+  isTenantId,
+  newRunId,
+  placementFor,
+  placementOf,
+  type TenantId,
+} from '../../schemas/ids.ts'
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff })
 
 describe('run ids', () => {
   test('are UUIDs of version 8 that carry their placement', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 0xffff }), fc.array(u32, { minLength: 4, maxLength: 4 }), (placement, bits) => {
-        const left = [...bits]
-        const id = newRunId(placement, () => left.pop()!)
-        expect(isRunId(id)).toBe(true)
-        expect(placementOf(id)).toBe(placement)
-        expect(homeOf(id, 7)).toBe(placement % 7)
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 0xffff }),
+        fc.array(u32, { minLength: 4, maxLength: 4 }),
+        (placement, bits) => {
+          const left = [...bits]
+          const id = newRunId(placement, () => left.pop()!)
+          expect(isRunId(id)).toBe(true)
+          expect(placementOf(id)).toBe(placement)
+          expect(homeOf(id, 7)).toBe(placement % 7)
+        },
+      ),
     )
   })
 

@@ -12,18 +12,24 @@ const current = Object.entries(RECORDS).map(([number, def]) => ({ number: Number
 describe('record schemas', () => {
   test.each(current)('$kind is recorded in its version', ({ number, kind, version, type }) => {
     const fixture = recorded.find((found) => found.number === number && found.version === version)
-    expect(fixture, `run 'node test/schemas/fixtures/record-schemas.ts' to record ${kind} version ${version}`).toBeDefined()
+    expect(
+      fixture,
+      `run 'node test/schemas/fixtures/record-schemas.ts' to record ${kind} version ${version}`,
+    ).toBeDefined()
     // A difference here means that the fields changed and the version did not.
     expect(schemaOf(type)).toEqual(fixture!.schema)
   })
 
-  test.each(recorded)('$kind version $version is read by the current version, and the reverse', ({ number, schema }) => {
-    const def = current.find((found) => found.number === number)
-    expect(def, `record number ${number} was removed; numbers are never reused`).toBeDefined()
-    const older = avsc.Type.forSchema(schema, { wrapUnions: 'never' })
-    expectReadable(older, def!.type)
-    expectReadable(def!.type, older)
-  })
+  test.each(recorded)(
+    '$kind version $version is read by the current version, and the reverse',
+    ({ number, schema }) => {
+      const def = current.find((found) => found.number === number)
+      expect(def, `record number ${number} was removed; numbers are never reused`).toBeDefined()
+      const older = avsc.Type.forSchema(schema, { wrapUnions: 'never' })
+      expectReadable(older, def!.type)
+      expectReadable(def!.type, older)
+    },
+  )
 
   test('record numbers and versions fit in the schema id', () => {
     for (const { number, version } of current) {

@@ -47,9 +47,16 @@ describe('the wire form', () => {
     ['an unknown schema', Buffer.from([0, 0, 0, 0xff, 0xff, 1]), 'SCHEMA_UNKNOWN', /record 255, version 255/],
     ['a later version', Buffer.from([0, 0, 0, 21, 99, 1]), 'SCHEMA_UNKNOWN', /record 21, version 99/],
     ['bytes cut short', encodeRecord(sample).subarray(0, 7), 'RECORD_CORRUPT', /do not match schema/],
-    ['bytes too many', Buffer.concat([encodeRecord(sample), Buffer.from([1])]), 'RECORD_CORRUPT', /do not match schema/],
+    [
+      'bytes too many',
+      Buffer.concat([encodeRecord(sample), Buffer.from([1])]),
+      'RECORD_CORRUPT',
+      /do not match schema/,
+    ],
   ])('of %s is refused', (_, bytes, code, message) => {
-    expect(() => decodeRecord(bytes)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }))
+    expect(() => decodeRecord(bytes)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    )
   })
 
   test('decodes or refuses any bytes, and never fails otherwise', () => {

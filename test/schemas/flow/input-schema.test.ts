@@ -1,0 +1,27 @@
+import { describe, expect, test } from 'vitest'
+import { A, compiled, flow } from './flows.ts'
+
+describe('the input of a run', () => {
+  const { checkInput } = compiled(
+    flow(
+      A,
+      'input: {type: object, required: [order], properties: {order: {type: object, additionalProperties: false, properties: {at: {format: date-time}, kind: {enum: [x, y]}, lines: {type: array, items: {properties: {"a/b": {type: integer}}}}}}}}',
+    ),
+  )
+
+  test.each<[unknown, string, RegExp]>([
+    [{}, 'input', /required property 'order'$/],
+    [5, 'input', /must be object; found 5/],
+    [{ order: { x: 1 } }, 'input.order', /additional properties: 'x'; found an object/],
+    [{ order: { kind: 'z' } }, 'input.order.kind', /allowed values: \["x","y"\]; found 'z'/],
+    [{ order: { at: 'today' } }, 'input.order.at', /must match format "date-time"; found 'today'/],
+    [{ order: { lines: [{}, { 'a/b': 'q' }] } }, 'input.order.lines[1]["a/b"]', /must be integer; found 'q'/],
+  ])('%j does not match at %s', (input, path, message) => {
+    expect(checkInput(input as never)).toEqual([{ path, message: expect.stringMatching(message) }])
+  })
+
+  test('matches', () => {
+    expect(checkInput({ order: { kind: 'x', lines: [{ 'a/b': 1 }], at: '2026-01-01T00:00:00Z' } })).toEqual([])
+    expect(compiled(flow(A)).checkInput('anything')).toEqual([])
+  })
+})
