@@ -47,6 +47,7 @@ export class Task {
   #outstanding = 0
   #changelogPosition = 0
   #idle: (() => void) | null = null
+  #drained: Promise<void> | null = null
   #reopenMs = REOPEN_FIRST_MS
 
   constructor(config: TaskConfig) {
@@ -69,8 +70,13 @@ export class Task {
     void this.#open(this.#generation)
   }
 
-  /** Ends orderly: nothing new is decided, what is in flight is committed, a snapshot is written. */
-  async drain(): Promise<void> {
+  /** Ends orderly: nothing new is decided, what is in flight is committed, a snapshot is written. May be called again. */
+  drain(): Promise<void> {
+    this.#drained ??= this.#drain()
+    return this.#drained
+  }
+
+  async #drain(): Promise<void> {
     if (this.#phase === 'stopped') return
     const running = this.#phase === 'running'
     this.#setPhase('draining')
