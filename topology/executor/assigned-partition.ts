@@ -7,7 +7,7 @@
  *  A3  one report is outstanding at a time, so progress never overtakes results.
  */
 import { attemptKey } from '../../processors/execute/attempt-key.ts'
-import { type CarryLimits, carriedForward, mustCarry } from '../../processors/execute/carry-forward.ts'
+import { carriedForward, mustCarry } from '../../processors/execute/carry-forward.ts'
 import { ProgressTracker } from '../../processors/execute/progress.ts'
 import { RecentKeys } from '../../processors/execute/recent-keys.ts'
 import { DecodeError, decodeRecord } from '../../schemas/codec/wire.ts'
@@ -177,7 +177,10 @@ export class AssignedPartition implements AttemptOwner {
     }
     this.#context.observer.duplicate(this.#context.pool, this.partition)
     if (known === undefined) this.#finish(record.offset)
-    else if (!known.offsets.includes(record.offset)) known.offsets.push(record.offset)
+    else if (step.carried > known.step.carried && known.state !== 'aborting') {
+      // carried by an append whose outcome was unknown, or that is still to be answered
+      this.#moved(known, known.offsets, record.offset, step)
+    } else if (!known.offsets.includes(record.offset)) known.offsets.push(record.offset)
   }
 
   #cancel(offset: number, cancel: CancelStep): void {
@@ -250,10 +253,10 @@ export class AssignedPartition implements AttemptOwner {
       const lowest = Math.min(...attempt.offsets)
       const window = {
         records: this.#tracker.position - lowest,
-        ageMs: now - attempt.readAt,
+        ageMs: now - attempt.heldSince,
         runs: runs - chosen.length,
       }
-      if (!mustCarry(window, carryLimits(options.carry, attempt.step.carried)) || chosen.length === CARRY_AT_ONCE) break
+      if (!mustCarry(window, options.carry) || chosen.length === CARRY_AT_ONCE) break
       if (attempt.state !== 'aborting') chosen.push(attempt)
     }
     if (chosen.length > 0) void this.#carry(chosen)
@@ -274,21 +277,26 @@ export class AssignedPartition implements AttemptOwner {
     }
     this.#carrying = false
     if (this.#detached) return
-    for (const [index, attempt] of attempts.entries()) this.#moved(attempt, old[index]!, copies[index]!.offset)
+    for (const [index, attempt] of attempts.entries()) {
+      const copy = copies[index]!.offset
+      const isLive = this.#live.get(attempt.key) === attempt
+      if (!isLive) this.#finish(copy)
+      else if (!attempt.offsets.includes(copy)) this.#moved(attempt, old[index]!, copy, carriedForward(attempt.step))
+    }
     observer.carriedForward(pool, this.partition, attempts.length)
     this.flush()
   }
 
-  #moved(attempt: Attempt, old: readonly number[], copy: number): void {
-    if (this.#live.get(attempt.key) === attempt) {
-      const rest = attempt.offsets.filter((offset) => !old.includes(offset) && offset !== copy)
-      attempt.offsets = [copy, ...rest]
-      attempt.step = carriedForward(attempt.step)
-      // to the end of the order in which windows are looked at
-      this.#live.delete(attempt.key)
-      this.#live.set(attempt.key, attempt)
-    } else this.#finish(copy)
-    for (const offset of old) this.#finish(offset)
+  /** A live attempt belongs to the copy of its record from now on. */
+  #moved(attempt: Attempt, old: readonly number[], copy: number, step: ExecuteStep): void {
+    const rest = attempt.offsets.filter((offset) => !old.includes(offset) && offset !== copy)
+    attempt.offsets = [copy, ...rest]
+    attempt.step = step
+    attempt.heldSince = this.#context.environment.monotonic()
+    // to the end of the order in which windows are looked at
+    this.#live.delete(attempt.key)
+    this.#live.set(attempt.key, attempt)
+    for (const offset of old) if (offset !== copy) this.#finish(offset)
   }
 
   #checkIdle(): void {
@@ -297,22 +305,23 @@ export class AssignedPartition implements AttemptOwner {
   }
 }
 
-/** Age counts from reading, so a step that was carried has to grow older by the whole limit again. */
-function carryLimits(limits: CarryLimits, carried: number): CarryLimits {
-  return { ...limits, ageMs: limits.ageMs * (carried + 1) }
-}
-
 function isRetriable(error: unknown): boolean {
   return error instanceof LogError && (error.retriable || error.code === 'LOG_FULL' || error.code === 'OUTCOME_UNKNOWN')
 }
 
-function newAttempt(owner: AttemptOwner, key: string, source: LogRecord, step: ExecuteStep, readAt: number): Attempt {
+function newAttempt(
+  owner: AttemptOwner,
+  key: string,
+  source: LogRecord,
+  step: ExecuteStep,
+  heldSince: number,
+): Attempt {
   return {
     step,
     key,
     owner,
     source,
-    readAt,
+    heldSince,
     offsets: [source.offset],
     state: 'queued',
     abortCause: null,

@@ -34,8 +34,8 @@ export interface Attempt extends Timed {
   readonly owner: AttemptOwner
   /** The record it was first read from. */
   readonly source: LogRecord
-  /** Monotonic time of reading. */
-  readonly readAt: number
+  /** Monotonic time since when it has held its lowest offset. */
+  heldSince: number
   /** Records that are finished when the attempt is: its own, copies of it, and its `CancelStep`. */
   offsets: number[]
   state: AttemptState

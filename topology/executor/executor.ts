@@ -154,7 +154,7 @@ class Executor implements ExecutorHandle, PoolListener {
     if (this.#stopped()) return
     this.#partitions.clear()
     await settlesWithin(this.#config.environment, this.#announcer.idle(), this.#options.revokeGraceMs)
-    await this.#membership?.leave()
+    await this.#leave()
     if (!this.#stopped()) this.kill()
   }
 
@@ -271,8 +271,7 @@ class Executor implements ExecutorHandle, PoolListener {
     for (const partition of this.#partitions.values()) this.#giveUp(partition)
     this.#partitions.clear()
     this.#queue.clear()
-    await this.#membership?.leave().catch(() => undefined)
-    this.#membership = null
+    await this.#leave()
     const { environment } = this.#config
     const { baseMs, maxMs } = this.#options.retry
     let cause = error
@@ -288,6 +287,13 @@ class Executor implements ExecutorHandle, PoolListener {
         if (this.#state === 'running') this.#state = 'rejoining'
       }
     }
+  }
+
+  async #leave(): Promise<void> {
+    const membership = this.#membership
+    this.#membership = null
+    if (membership === null) return
+    await settlesWithin(this.#config.environment, membership.leave(), this.#options.revokeGraceMs)
   }
 
   #stopped(): boolean {

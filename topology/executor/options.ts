@@ -31,6 +31,6 @@ export const EXECUTOR_DEFAULTS: ExecutorOptions = {
   drainMs: 30_000,
   rememberedAttempts: 10_000,
   unreportedBytes: 64 << 20,
-  carry: { records: 10_000, ageMs: 600_000, runs: 200 },
+  carry: { minAgeMs: 1_000, records: 10_000, ageMs: 600_000, runs: 200 },
   retry: { attempts: 8, baseMs: 50, maxMs: 2_000 },
 }

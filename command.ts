@@ -1,0 +1,127 @@
+/** The command line with everything it needs: what `beamline` and `npm start` run. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { realEnvironment as environment } from './connectors/environment.ts'
+import { openEmbeddedLog } from './connectors/log-embedded/embedded-log.ts'
+import { openEmbeddedReader } from './connectors/log-embedded/reader.ts'
+import { createLogger } from './connectors/logging/logger.ts'
+import { runCli } from './gateway/cli/cli.ts'
+import type { Script, StartConfig, VerifyConfig } from './gateway/cli/dependencies.ts'
+import { type BeamlineNode, exampleFlows, startBeamline } from './main.ts'
+import { parseClientLine, parseLedgerLine, parseLines } from './topology/verify/formats.ts'
+import type { VerifyReport } from './topology/verify/report.ts'
+import { sourceOf, verifyHistory } from './topology/verify/verify-history.ts'
+
+/** Runs one command; resolves with the exit code. */
+export async function runCommand(args: readonly string[]): Promise<number> {
+  const interrupted = new AbortController()
+  const onSignal = (): void => interrupted.abort()
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+  const code = await runCli(args, {
+    version: packageVersion(),
+    environment,
+    variables: process.env,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    interrupted: interrupted.signal,
+    startNode: (config) => runNode(config, interrupted.signal),
+    verify: verifyFolder,
+    runScript,
+  })
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  return code
+}
+
+/** Runs a node until it is told to stop. */
+async function runNode({ host, port, dataFolder }: StartConfig, interrupted: AbortSignal): Promise<number> {
+  const logger = createLogger({ environment })
+  const node = await startBeamline({ dataFolder, host, port, logger }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    throw new Error(
+      `port ${port} of ${host} is in use; stop the other program or choose a port with BEAMLINE_PORT or --port`,
+    )
+  })
+  const published = await publishExamples(node)
+  process.stdout.write(welcome(node, dataFolder, published))
+  if (!interrupted.aborted) await once(interrupted, 'abort')
+  // the second signal does not wait
+  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
+  logger.info({}, 'stopping: running steps may finish')
+  await node.close()
+  return 0
+}
+
+/** Publishes the example flows where the default tenant has no flow yet. Answers how many. */
+async function publishExamples({ url }: BeamlineNode): Promise<number> {
+  const answer = await fetch(`${url}/api/v1/flows`)
+  const { flows = [] } = (await answer.json()) as { flows?: readonly unknown[] }
+  if (flows.length > 0) return 0
+  const examples = await exampleFlows()
+  for (const { name, text } of examples) {
+    const headers = { 'content-type': 'application/yaml' }
+    const published = await fetch(`${url}/api/v1/flows`, { method: 'POST', headers, body: text })
+    if (!published.ok) throw new Error(`example flow ${name} was refused: ${await published.text()}`)
+  }
+  return examples.length
+}
+
+function welcome({ url }: BeamlineNode, dataFolder: string, published: number): string {
+  const examples = published === 0 ? '' : `${published} example flows published.\n`
+  return `
+Beamline is ready on ${url}, data in ${dataFolder}
+${examples}
+Try:
+  curl -s '${url}/api/v1/runs?wait=5s' -H 'content-type: application/json' -d '{"flow":"hello","input":{"name":"Ada"}}'
+  npx beamline flow list
+  npx beamline topic tail events
+
+Ctrl-C stops it; what was accepted goes on after the next start.
+
+`
+}
+
+/** Checks a data folder at rest. */
+export async function verifyFolder({
+  dataFolder,
+  ledgerFile,
+  historyFile,
+  settled,
+}: VerifyConfig): Promise<VerifyReport> {
+  const reader = openEmbeddedReader(dataFolder)
+  const { partitions } = reader
+  reader.close()
+  const log = await openEmbeddedLog({ folder: dataFolder, partitions, environment })
+  try {
+    const client = historyFile === null ? [] : parseLines(await readFile(historyFile, 'utf8'), parseClientLine)
+    const ledger = ledgerFile === null ? [] : parseLines(await readFile(ledgerFile, 'utf8'), parseLedgerLine)
+    return await verifyHistory(sourceOf(log), { ledger, client }, { settled })
+  } finally {
+    await log.close()
+  }
+}
+
+const SCRIPTS: Record<Script, string> = {
+  bench: './load/bench/bench.ts',
+  demo: './load/demo/demo.ts',
+  simulate: './test/simulation/simulate.ts',
+}
+
+async function runScript(script: Script, args: readonly string[]): Promise<number | null> {
+  const file = fileURLToPath(new URL(SCRIPTS[script], import.meta.url))
+  if (!existsSync(file)) return null
+  const child = spawn(process.execPath, ['--expose-gc', file, ...args], { stdio: 'inherit' })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  return code ?? 1
+}
+
+function packageVersion(): string {
+  for (const place of ['./package.json', '../package.json']) {
+    const file = fileURLToPath(new URL(place, import.meta.url))
+    if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+  }
+  return 'unknown'
+}

@@ -1,0 +1,45 @@
+/** How much work the process has accepted and not finished, cheap to ask: the log's part is looked up at most every 100 ms, and only while somebody asks. */
+import { RUNS } from '../../processors/result/run-store.ts'
+import type { Environment } from '../environment.ts'
+import type { Log, PartitionInfo } from '../log/port.ts'
+import type { Node } from './node.ts'
+
+const REFRESH_MS = 100
+
+export interface NodeLoad {
+  /** Runs that were begun and have not ended, in this process's tasks. */
+  readonly unfinishedRuns: number
+  /** Submissions that are durable and not decided. */
+  readonly undecided: number
+}
+
+export function sampleLoad(log: Log, node: Node, environment: Environment): () => NodeLoad {
+  let sampledAt = Number.NEGATIVE_INFINITY
+  let undecided = 0
+  let sampling = false
+  const refresh = (): void => {
+    sampling = true
+    sampledAt = environment.monotonic()
+    log
+      .describe()
+      .then(
+        (partitions) => {
+          undecided = partitions.reduce((sum, info) => sum + lagOf(info), 0)
+        },
+        // a log that cannot be described says so in its health, which is asked first
+        () => undefined,
+      )
+      .finally(() => {
+        sampling = false
+      })
+  }
+  return () => {
+    if (!sampling && environment.monotonic() - sampledAt >= REFRESH_MS) refresh()
+    const unfinishedRuns = node.tasks.reduce((sum, task) => sum + (task.state?.store(RUNS).rows.size ?? 0), 0)
+    return { unfinishedRuns, undecided }
+  }
+}
+
+function lagOf({ topic, nextOffset, committedOffset }: PartitionInfo): number {
+  return topic === 'ingest' ? nextOffset - (committedOffset ?? 0) : 0
+}
