@@ -5,9 +5,11 @@
 import type { ExecuteStep } from '../../schemas/records/execute.ts'
 
 export interface CarryLimits {
+  /** A step that has held its offset for less is not carried; so it is also the pause between two carries of one step. */
+  readonly minAgeMs: number
   /** Records read since the step's. */
   readonly records: number
-  /** Milliseconds since the step's record was read. */
+  /** Milliseconds for which a step may hold its offset. */
   readonly ageMs: number
   /** Runs of finished records beyond the step's. */
   readonly runs: number
@@ -23,7 +25,7 @@ export interface Window {
 
 /** A step that holds up nothing is never carried, however long it takes. */
 export function mustCarry(window: Window, limits: CarryLimits): boolean {
-  if (window.runs === 0) return false
+  if (window.runs === 0 || window.ageMs < limits.minAgeMs) return false
   return window.records > limits.records || window.ageMs > limits.ageMs || window.runs > limits.runs
 }
 

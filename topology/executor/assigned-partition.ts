@@ -227,7 +227,7 @@ export class AssignedPartition implements AttemptOwner {
       } catch (error) {
         if (this.#detached) return
         observer.reportFailed(pool, this.partition, attempt, error)
-        if (!isRetriable(error) || attempt > options.retry.attempts) {
+        if (!mayRepeat(error, attempt, options.retry.attempts)) {
           hooks.failed(this, error)
           return
         }
@@ -305,8 +305,11 @@ export class AssignedPartition implements AttemptOwner {
   }
 }
 
-function isRetriable(error: unknown): boolean {
-  return error instanceof LogError && (error.retriable || error.code === 'LOG_FULL' || error.code === 'OUTCOME_UNKNOWN')
+/** A full log takes records again some day, and to give up would only run steps again whose results could not be reported either. */
+function mayRepeat(error: unknown, attempt: number, limit: number): boolean {
+  if (!(error instanceof LogError)) return false
+  if (error.code === 'LOG_FULL') return true
+  return attempt <= limit && (error.retriable || error.code === 'OUTCOME_UNKNOWN')
 }
 
 function newAttempt(

@@ -19,7 +19,7 @@ export interface ExecutorOptions {
   /** No step is started while results of more than so many bytes wait to be reported; default 64 MiB. */
   readonly unreportedBytes: number
   readonly carry: CarryLimits
-  /** A failed report is repeated `attempts` times, then the executor joins its pool anew. */
+  /** A failed report is repeated `attempts` times (without end while the log is full), then the executor joins its pool anew. */
   readonly retry: { readonly attempts: number; readonly baseMs: number; readonly maxMs: number }
 }
 

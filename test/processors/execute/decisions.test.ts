@@ -6,14 +6,15 @@ import { failureOf } from '../../../processors/execute/failure.ts'
 import { inputCheck } from '../../../processors/execute/input-check.ts'
 import { RecentKeys } from '../../../processors/execute/recent-keys.ts'
 
-const LIMITS: CarryLimits = { records: 100, ageMs: 1_000, runs: 10 }
+const LIMITS: CarryLimits = { minAgeMs: 10, records: 100, ageMs: 1_000, runs: 10 }
 
 test.each([
-  [{ records: 101, ageMs: 0, runs: 1 }, true],
+  [{ records: 101, ageMs: 10, runs: 1 }, true],
   [{ records: 100, ageMs: 1_000, runs: 10 }, false],
   [{ records: 2, ageMs: 1_001, runs: 1 }, true],
-  [{ records: 30, ageMs: 0, runs: 11 }, true],
+  [{ records: 30, ageMs: 10, runs: 11 }, true],
   [{ records: 1_000, ageMs: 9_000, runs: 0 }, false],
+  [{ records: 1_000, ageMs: 9, runs: 100 }, false],
 ])('mustCarry(%j) is %s', (window, expected) => {
   expect(mustCarry(window, LIMITS)).toBe(expected)
 })

@@ -205,7 +205,7 @@ describe('copies of a record', () => {
 })
 
 describe('carry-forward', () => {
-  const options = { carry: { records: 10, ageMs: 1_000_000, runs: 100 } }
+  const options = { carry: { minAgeMs: 0, records: 10, ageMs: 1_000_000, runs: 100 } }
 
   test('moves a step that holds the window to the tail, and it still runs once', async () => {
     const held = heldBlock()
@@ -236,6 +236,42 @@ describe('carry-forward', () => {
     await environment.advance()
     expect(held.runs).toHaveLength(1)
     expect(log.results).toHaveLength(21)
+    expect(log.progress.get(0)).toEqual({ next: 22, beyond: [] })
+  })
+
+  test('more steps than the limit never chase each other to the tail', async () => {
+    const held = heldBlock()
+    const carry = { minAgeMs: 1_000, records: 2, ageMs: 1_000_000, runs: 100 }
+    const { environment, log } = await startBench([held, echo], { concurrency: 20, options: { carry } })
+    for (let i = 0; i < 10; i++) log.put(0, step('held'))
+    await environment.advance(2_000)
+    // the last one is too near to the tail to be carried
+    log.put(0, step('echo'))
+    await environment.advance()
+    expect(log.appended.filter((record) => record.topic === 'execute.io')).toHaveLength(9)
+    for (const run of held.runs) run.end(null)
+    await environment.advance()
+    expect(held.runs).toHaveLength(10)
+    expect(log.progress.get(0)).toEqual({ next: 20, beyond: [] })
+  })
+
+  test('a copy whose append was not answered counts once it is read', async () => {
+    const held = heldBlock()
+    const { environment, log } = await startBench([held, echo], { options })
+    const slow = step('held')
+    log.put(0, slow)
+    const copies: number[] = []
+    log.appendFault = () => {
+      if (copies.length === 0) copies.push(log.put(0, { ...slow, carried: 1 }))
+      return new LogError('OUTCOME_UNKNOWN', 'not answered', { retriable: true })
+    }
+    for (let i = 0; i < 20; i++) log.put(0, step('echo'))
+    await environment.advance()
+    expect(copies).toEqual([21])
+    expect(log.progress.get(0)).toEqual({ next: 21, beyond: [] })
+    held.runs[0]!.end(null)
+    await environment.advance()
+    expect(held.runs).toHaveLength(1)
     expect(log.progress.get(0)).toEqual({ next: 22, beyond: [] })
   })
 
@@ -464,6 +500,17 @@ describe('a log that fails', () => {
     log.put(0, step('echo'))
     await environment.advance()
     expect(log.results).toHaveLength(2)
+  })
+
+  test('a full log keeps the results for as long as it takes', async () => {
+    const { environment, log } = await startBench([echo])
+    let full = true
+    log.reportFault = () => (full ? new LogError('LOG_FULL', 'no', { retriable: true }) : null)
+    log.put(0, step('echo'))
+    await environment.advance(600_000)
+    full = false
+    await environment.advance(2_000)
+    expect([log.joins, log.results.length]).toEqual([1, 1])
   })
 
   test('a closed log stops the executor', async () => {

@@ -53,11 +53,13 @@ export class VirtualEnvironment implements Environment {
   async advance(ms = 0): Promise<void> {
     const until = this.nowMs + ms
     await microtasks()
-    for (;;) {
+    for (let steps = 0; ; steps++) {
+      if (steps > 10_000) throw new Error(`10,000 callbacks and virtual time stands at ${this.nowMs} ms`)
       this.#timers.sort((a, b) => a.at - b.at || a.order - b.order)
       const next = this.#timers[0]
       if (next === undefined || next.at > until) break
       this.#timers.shift()
+      if (next.at > this.nowMs) steps = 0
       this.nowMs = Math.max(this.nowMs, next.at)
       next.callback()
       await microtasks()
