@@ -155,7 +155,7 @@ export class EmbeddedLog implements Log {
     return this.#sequencer.health
   }
 
-  /** Most pages (of 8 KiB) the database may grow to; beyond them it behaves as with a full disk. */
+  /** Most pages (of 4 KiB) the database may grow to; beyond them it behaves as with a full disk. */
   limitPages(pages: number): Promise<void> {
     return this.#threads.writer.call('limit', [pages])
   }

@@ -65,8 +65,12 @@ export class Housekeeping {
     const { unfoldedBytes, task, durable } = changelog
     const fold = this.#reader.call('fold', [task, durable]).then((done) => {
       if (done) changelog.unfoldedBytes = Math.max(0, changelog.unfoldedBytes - unfoldedBytes)
+      return done
     })
-    this.#run(fold, () => this.#folding.delete(changelog))
+    this.#run(fold, (done) => {
+      this.#folding.delete(changelog)
+      if (done === true && changelog.unfoldedBytes >= this.#foldBytes) this.#fold(changelog)
+    })
   }
 
   #checkpoint(): void {
@@ -86,12 +90,12 @@ export class Housekeeping {
   }
 
   /** Maintenance that fails, on a full disk for one, is tried again when it is due again. */
-  #run(work: Promise<void>, after: () => void): void {
+  #run<T>(work: Promise<T>, after: (result: T | undefined) => void): void {
     const settled = work
-      .catch(() => {})
-      .then(() => {
+      .catch(() => undefined)
+      .then((result) => {
         this.#running.delete(settled)
-        after()
+        after(result)
       })
     this.#running.add(settled)
   }

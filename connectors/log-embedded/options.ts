@@ -30,7 +30,7 @@ export interface EmbeddedLogOptions {
   readonly tailRecords?: number
   /** The same, in bytes of their values. Default 64 MiB. */
   readonly tailBytes?: number
-  /** Most pages (of 8 KiB) the database may grow to. Default: no bound. */
+  /** Most pages (of 4 KiB) the database may grow to. Default: no bound. */
   readonly maxPages?: number
   /** Puts something between the log and its writer thread; for tests. */
   readonly interpose?: (writer: LogWriter) => LogWriter

@@ -13,7 +13,7 @@ import { TOPICS, type Topic } from '../../schemas/topics.ts'
 export const FORMAT_VERSION = 1
 /** `PRAGMA application_id`: "BmLg". */
 export const APPLICATION_ID = 0x426d4c67
-export const PAGE_BYTES = 8192
+export const PAGE_BYTES = 4096
 export const DATABASE_FILE = 'log.db'
 
 /** Numbers of topics in the file; never reused. */
