@@ -8,9 +8,12 @@ export interface OpenedDatabase {
   readonly database: DatabaseSync
   /** Next offset by partition, as stored. */
   readonly positions: number[]
-  /** Why the file was begun anew; `null` if it was not. */
+  /** Why the file was begun anew; `null` if it was not, or there was none. */
   readonly rebuilt: string | null
 }
+
+/** The file was not there before. */
+const NEW = 'new'
 
 /**
  * `heads` are the next offsets of the log's `events` partitions: a projection that is ahead of them belongs to another log.
@@ -28,7 +31,7 @@ export function openDatabase(
   for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })
   const database = connect(file)
   create(database, partitions)
-  return { database, positions: Array<number>(partitions).fill(0), rebuilt: found }
+  return { database, positions: Array<number>(partitions).fill(0), rebuilt: found === NEW ? null : found }
 }
 
 function tryOpen(file: string, partitions: number, heads: readonly number[]): OpenedDatabase | string {
@@ -60,7 +63,8 @@ function connect(file: string): DatabaseSync {
 
 function inspect(database: DatabaseSync, partitions: number, heads: readonly number[]): number[] | string {
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
-  if (version !== TABLES_VERSION) return version === 0 ? 'there is none yet' : `it has version ${version}`
+  if (version === 0 && database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined) return NEW
+  if (version !== TABLES_VERSION) return `it has version ${version}, this is version ${TABLES_VERSION}`
   const rows = database.prepare('SELECT next_offset AS next FROM positions ORDER BY partition').all()
   if (rows.length !== partitions) return `it has ${rows.length} partitions, the log has ${partitions}`
   const positions = rows.map((row) => Number(row.next))

@@ -35,7 +35,7 @@ export interface EventRecord {
 
 const DEFAULT_MAX_PAYLOAD_BYTES = 1 << 20
 /** Batches between two looks at what may go. */
-const RETENTION_EVERY = 64
+const RETENTION_EVERY = 16
 
 export class Projection {
   readonly #options: ProjectionOptions

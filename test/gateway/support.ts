@@ -1,0 +1,116 @@
+/** A whole node in memory behind the gateway: memory log, tasks, an io executor and read model in memory. */
+import type { InjectOptions } from 'fastify'
+import { realEnvironment } from '../../connectors/environment.ts'
+import type { MemoryFaults } from '../../connectors/log-memory/faults.ts'
+import { openMemoryLog } from '../../connectors/log-memory/memory-log.ts'
+import { createMemoryStorage } from '../../connectors/log-memory/storage.ts'
+import { createGatewayMetrics, createRegistry } from '../../connectors/metrics/metrics.ts'
+import { createTaskMetrics } from '../../connectors/metrics/task-metrics.ts'
+import { openSqliteReadModel } from '../../connectors/read-model/sqlite/sqlite-read-model.ts'
+import { createGateway, type Gateway } from '../../gateway/http/gateway.ts'
+import type { Admission, GatewayOptions, Logger } from '../../gateway/ports.ts'
+import { echo } from '../../processors/execute/blocks/io/echo.ts'
+import { failBlock } from '../../processors/execute/blocks/io/fail.ts'
+import { sleepBlock } from '../../processors/execute/blocks/io/sleep.ts'
+import type { Log } from '../../topology/log/port.ts'
+import { Node } from '../../topology/node/node.ts'
+import { createTopology } from '../../topology/topology.ts'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: { readonly [name: string]: unknown }
+  // biome-ignore lint/suspicious/noExplicitAny: bodies are looked into by tests
+  readonly body: any
+}
+
+export interface World {
+  readonly log: Log
+  readonly gateway: Gateway
+  /** Lines that were logged as warning or error. */
+  readonly problems: string[]
+  admission: Admission
+  call(
+    method: 'GET' | 'POST' | 'PUT',
+    url: string,
+    payload?: unknown,
+    headers?: InjectOptions['headers'],
+  ): Promise<Answer>
+  publish(document: string, headers?: InjectOptions['headers']): Promise<Answer>
+  close(): Promise<void>
+}
+
+export interface WorldOptions {
+  readonly partitions?: number
+  /** Without tasks nothing is decided. Default true. */
+  readonly tasks?: boolean
+  readonly gateway?: GatewayOptions
+  readonly faults?: MemoryFaults
+}
+
+const tools = realEnvironment
+
+export async function openWorld({
+  partitions = 4,
+  tasks = true,
+  gateway: options = {},
+  faults = {},
+}: WorldOptions = {}) {
+  const log = openMemoryLog(createMemoryStorage(partitions), realEnvironment, faults)
+  const registry = createRegistry({ processMetrics: false })
+  const node = new Node({
+    log,
+    environment: realEnvironment,
+    topology: createTopology(),
+    workerId: 'worker-1',
+    tasks,
+    pools: tasks ? [{ pool: 'io', concurrency: 8, blocks: [echo, failBlock(tools), sleepBlock(tools)] }] : [],
+    taskObserver: createTaskMetrics(registry),
+  })
+  await node.start()
+  const readModel = await openSqliteReadModel({
+    file: ':memory:',
+    partitions,
+    environment: realEnvironment,
+    source: { kind: 'pump', log },
+  })
+  const problems: string[] = []
+  const note = (_fields: object, message: string): void => void problems.push(message)
+  const logger: Logger = { debug: () => {}, info: () => {}, warn: note, error: note }
+  const gateway = createGateway({
+    log,
+    readModel,
+    environment: realEnvironment,
+    logger,
+    metrics: createGatewayMetrics(registry),
+    admission: () => world.admission,
+    isReady: () => node.isReady(),
+    options,
+  })
+  const world: World = {
+    log,
+    gateway,
+    problems,
+    admission: { admit: true },
+    async call(method, url, payload, headers = {}) {
+      const json = typeof payload === 'object' && payload !== null && !(payload instanceof Uint8Array)
+      const response = await gateway.app.inject({
+        method,
+        url,
+        headers: json ? { 'content-type': 'application/json', ...headers } : headers,
+        ...(payload === undefined ? {} : { payload: (json ? JSON.stringify(payload) : payload) as string | Buffer }),
+      })
+      const { statusCode, body } = response
+      const isJson = String(response.headers['content-type']).startsWith('application/json')
+      return { status: statusCode, headers: response.headers, body: isJson ? JSON.parse(body) : body }
+    },
+    publish: (document, headers = {}) =>
+      world.call('POST', '/api/v1/flows', document, { 'content-type': 'application/yaml', ...headers }),
+    async close() {
+      await gateway.close()
+      node.kill()
+      await readModel.close()
+      await log.close()
+    },
+  }
+  return world
+}
