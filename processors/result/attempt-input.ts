@@ -1,13 +1,12 @@
 /** What an attempt is given; called by route when it assigns the attempt. Reads only. */
-import type { Template } from '../../schemas/flow/model.ts'
 import type { RunId, StepId } from '../../schemas/ids.ts'
-import { type JsonText, toJsonText } from '../../schemas/json.ts'
+import type { JsonText } from '../../schemas/json.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import type { Turn } from '../turn.ts'
 import { expressionFailure } from './failures.ts'
 import { openRun } from './open-run.ts'
 import { STEPS, stepKey } from './run-store.ts'
-import { scopeOf } from './scope.ts'
+import { templateText } from './template-text.ts'
 
 export type AttemptInput =
   | {
@@ -38,27 +37,9 @@ export function attemptInput(turn: Turn, runId: RunId, stepId: StepId, attempt: 
   if (run === null || step === undefined || step.action.kind !== 'block') return null
   const { flow, version, traceparent } = run.head
   try {
-    const template = step.action.with
-    const input = template.constant ? constantText(template) : toJsonText(template.render(scopeOf(run)))
+    const input = templateText(run, step.action.with)
     return { ok: true, flow, version, block: step.action.block, input, timeoutMs: step.timeoutMs, traceparent }
   } catch (thrown) {
     return { ok: false, error: expressionFailure(thrown) }
   }
-}
-
-const constants = new WeakMap<Template, JsonText>()
-const NO_SCOPE = {
-  input: null,
-  vars: null,
-  steps: {},
-  run: { id: '', tenant: '', flow: '', version: 0, startedAt: '' },
-}
-
-function constantText(template: Template): JsonText {
-  let text = constants.get(template)
-  if (text === undefined) {
-    text = toJsonText(template.render(NO_SCOPE))
-    constants.set(template, text)
-  }
-  return text
 }

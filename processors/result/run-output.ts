@@ -1,8 +1,8 @@
 /** What a completed run gives back. */
-import { type JsonText, toJsonText } from '../../schemas/json.ts'
+import type { JsonText } from '../../schemas/json.ts'
 import { type OpenRun, outputText } from './open-run.ts'
 import { planOf } from './plan.ts'
-import { scopeOf } from './scope.ts'
+import { templateText } from './template-text.ts'
 
 /**
  * The flow's `output`; without one the output of the last step, that is the only one nothing depends on, or an object of the outputs of all
@@ -10,7 +10,7 @@ import { scopeOf } from './scope.ts'
  * @throws what the expression throws
  */
 export function runOutput(run: OpenRun): JsonText {
-  if (run.flow.output !== null) return toJsonText(run.flow.output.render(scopeOf(run)))
+  if (run.flow.output !== null) return templateText(run, run.flow.output)
   const { sinks } = planOf(run.flow)
   if (sinks.length === 1) return outputText(run, sinks[0]!)
   const entries = sinks.map((step) => `${JSON.stringify(step.id)}:${outputText(run, step)}`)

@@ -39,6 +39,7 @@ export class TaskState {
   readonly due = new DueHeap()
   readonly #stores = new Map<AnyStoreDef, AnyStore>()
   readonly #byId: (AnyStore | undefined)[] = []
+  readonly #indexes = new Map<unknown, Index<unknown>>()
   readonly #undoStores: AnyStore[] = []
   readonly #undoKeys: string[] = []
   readonly #undoValues: unknown[] = []
@@ -50,6 +51,7 @@ export class TaskState {
       const store = new Store<unknown>(def, this.due, partition, partitions)
       this.#stores.set(def, store)
       this.#byId[def.id] = store
+      for (const [indexDef, index] of store.indexes) this.#indexes.set(indexDef, index)
     }
   }
 
@@ -64,10 +66,8 @@ export class TaskState {
   }
 
   index<V, I extends Index<V>>(def: IndexDef<V, I>): I {
-    for (const store of this.#stores.values()) {
-      const index = store.index(def as unknown as IndexDef<unknown, Index<unknown>>)
-      if (index !== undefined) return index as unknown as I
-    }
+    const index = this.#indexes.get(def)
+    if (index !== undefined) return index as unknown as I
     throw new Error(`index '${def.name}' belongs to no store of this topology`)
   }
 

@@ -7,7 +7,7 @@ export class Store<V> {
   readonly rows = new Map<string, V>()
   /** Keys changed since the last commit was cut. */
   readonly dirty = new Set<string>()
-  readonly #indexes = new Map<IndexDef<V, Index<V>>, Index<V>>()
+  readonly indexes = new Map<IndexDef<V, Index<V>>, Index<V>>()
   readonly #indexList: Index<V>[] = []
   readonly #due = new Map<string, DueEntry>()
   readonly #heap: DueHeap
@@ -17,13 +17,9 @@ export class Store<V> {
     this.#heap = heap
     for (const index of def.indexes ?? []) {
       const made = index.create(partition, partitions)
-      this.#indexes.set(index, made)
+      this.indexes.set(index, made)
       this.#indexList.push(made)
     }
-  }
-
-  index(def: IndexDef<V, Index<V>>): Index<V> | undefined {
-    return this.#indexes.get(def)
   }
 
   /** Sets (`undefined`: deletes) a row and keeps what is derived from it; the caller keeps the undo log. */

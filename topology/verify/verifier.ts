@@ -215,7 +215,7 @@ function decode(record: LogRecord): BeamlineRecord | null {
     return decodeIngest(record.value, {
       headers: record.headers,
       defaultTenant: DEFAULT_TENANT,
-      nowMs: record.timestampMs,
+      nowMs: 0, // as the ingest processor reads it, so that a forwarded copy equals its original
     })
   } catch {
     return null
