@@ -5,6 +5,8 @@ import type { Submission } from '../process/api-client.ts'
 type Row = { readonly [name: string]: unknown }
 
 const CANDIDATES = 24
+/** The discard port, which is closed. */
+const NOBODY = 'http://127.0.0.1:9'
 
 function dataset(name: string): readonly Row[] {
   // the package exports its code only; the data files lie beside it
@@ -35,13 +37,13 @@ export function movieSubmissions(sinkUrl: string, count: number): Submission[] {
   })
 }
 
-/** One submission per flight. The first `misaddressed` of them name a place at the sink that does not exist. */
+/** One submission per flight. The first `misaddressed` of them name an address where nobody listens. */
 export function flightSubmissions(sinkUrl: string, count: number, misaddressed: number): Submission[] {
   return dataset('flights-2k')
     .slice(0, count)
     .map((flight, index) => {
       const item = `flight-${String(index).padStart(4, '0')}`
-      const sink = index < misaddressed ? `${sinkUrl}/old-address` : sinkUrl
+      const sink = index < misaddressed ? NOBODY : sinkUrl
       const input = { item, sink, flight }
       return { flow: 'flight', input, idempotency_key: item, metadata: { source: 'gateway' } }
     })

@@ -15,7 +15,7 @@ import { flightSubmissions, isLate, movieSubmissions } from './data.ts'
 import { Feed } from './feed.ts'
 import { readHistory } from './history.ts'
 import { LiveLine } from './live-line.ts'
-import { Operator } from './repair.ts'
+import { type LetterGroup, Operator } from './repair.ts'
 import { judge, renderReport } from './report.ts'
 
 const FILMS = 3201
@@ -46,6 +46,16 @@ async function main(): Promise<boolean> {
     const sent = `films ${produced}/${FILMS}, flights ${submitted}/${FLIGHTS}`
     return `engine ${state} | ${sent} | delivered ${sink.effects.length} | sink trouble ${sink.counts.busy + sink.counts.slow} | dead letters ${letters}`
   })
+  const look = setInterval(() => {
+    operator.groups().then(
+      (groups) => {
+        letters = groups.reduce((total, group) => total + group.open, 0)
+      },
+      () => {
+        // the engine is down for the moment
+      },
+    )
+  }, 1000)
   try {
     live.say(`engine ready on ${beamline.url} after ${Math.round(readyMs)} ms; data in ${dataFolder}`)
     for (const flow of ['movie', 'flight']) {
@@ -67,32 +77,11 @@ async function main(): Promise<boolean> {
     await feeding
     live.say('everything is sent; waiting for the runs to end')
     await drained(client)
-    const replays: { what: string; letters: number }[] = []
     const groups = await operator.groups()
-    letters = groups.reduce((total, group) => total + group.open, 0)
-    live.say(`${letters} dead letters in ${groups.length} groups; the sink is repaired, now they are replayed`)
+    const open = groups.reduce((total, group) => total + group.open, 0)
+    live.say(`${open} dead letters in ${groups.length} groups; the sink is repaired, now they are replayed`)
     sink.repair()
-    for (const group of groups) {
-      const name = group.flow === null ? group.code : `${group.flow}/${group.step_id}, ${group.code}`
-      live.say(`  ${group.open} x ${name}: ${group.message.slice(0, 90)}`)
-      if (group.category !== 'run_failed') {
-        const done = await operator.repairRecords(group, withTextTitle, 'the film has no title')
-        replays.push({ what: 'records repaired and replayed', letters: done.replayed })
-        replays.push({ what: 'records discarded (a film without a title)', letters: done.discarded })
-        continue
-      }
-      const plan = await operator.plan(group)
-      live.say(
-        `    plan: ${plan.matched} new runs that go on after ${plan.continuesAfter.join(', ') || 'the beginning'}`,
-      )
-      const misaddressed = group.message.includes('404')
-      const patch = misaddressed ? { patch: { sink: sink.url } } : {}
-      const scheduled = await operator.replay(group, { rate: 200, reason: 'sink repaired', ...patch })
-      replays.push({
-        what: `${group.flow} runs replayed${misaddressed ? ' with a corrected address' : ''}`,
-        letters: scheduled,
-      })
-    }
+    const replays = await dealWith(groups, operator, sink.url, (text) => live.say(text))
     await drained(client)
     const effectsExpected = expectedItems(films, flights)
     await until(() => sink.effects.length >= effectsExpected.size, pause(20_000))
@@ -121,6 +110,7 @@ async function main(): Promise<boolean> {
     process.stderr.write(`${beamline.output.slice(-3000)}\n`)
     throw error
   } finally {
+    clearInterval(look)
     live.stop()
     if (beamline.running) await beamline.kill()
     await client.close()
@@ -129,11 +119,39 @@ async function main(): Promise<boolean> {
   }
 }
 
+/** Replays every group; what was sent wrongly is patched. Answers how many letters went which way. */
+async function dealWith(
+  groups: readonly LetterGroup[],
+  operator: Operator,
+  sinkUrl: string,
+  say: (text: string) => void,
+): Promise<ReadonlyMap<string, number>> {
+  const done = new Map<string, number>()
+  const count = (what: string, letters: number): void => void done.set(what, (done.get(what) ?? 0) + letters)
+  for (const group of groups) {
+    const name = group.flow === null ? 'ingest' : `${group.flow}/${group.step_id}`
+    say(`  ${group.open} x ${name}, ${group.code}: ${group.message.slice(0, 90)}`)
+    if (group.category === 'run_failed') {
+      const plan = await operator.plan(group)
+      say(`    plan: ${plan.matched} new runs that go on after ${plan.continuesAfter.join(', ') || 'the beginning'}`)
+      const misaddressed = group.code === 'HTTP_REQUEST_FAILED'
+      const patch = misaddressed ? { patch: { sink: sinkUrl } } : {}
+      const replayed = await operator.replay(group, { rate: 200, reason: 'sink repaired', ...patch })
+      count(misaddressed ? 'runs replayed with a corrected address' : 'runs replayed as they were', replayed)
+    } else {
+      const { replayed, discarded } = await operator.repairRecords(group, withTextTitle, 'the film has no title')
+      count('records replayed with a corrected title', replayed)
+      count('records discarded: a film without a title', discarded)
+    }
+  }
+  return done
+}
+
 /** Titles such as 300 or 1776 are numbers in the data set; one film has none. */
-function withTextTitle(record: { readonly input: { readonly movie: { readonly Title: unknown } } }): object | null {
-  const { input } = record
+function withTextTitle(submission: Submission): Submission | null {
+  const input = submission.input as { readonly movie: { readonly Title: unknown } }
   if (input.movie.Title === null) return null
-  return { ...record, input: { ...input, movie: { ...input.movie, Title: String(input.movie.Title) } } }
+  return { ...submission, input: { ...input, movie: { ...input.movie, Title: String(input.movie.Title) } } }
 }
 
 function expectedItems(films: readonly Submission[], flights: readonly Submission[]): ReadonlySet<string> {

@@ -1,7 +1,12 @@
 /** What an operator does about dead letters: look at the groups, see what a replay would do, repair the cause, replay, patch or discard. */
 import { openEmbeddedReader } from '../../connectors/log-embedded/reader.ts'
+import { decodeIngest } from '../../schemas/codec/ingest-json.ts'
+import { DEFAULT_TENANT } from '../../schemas/ids.ts'
+import { parseJson } from '../../schemas/json.ts'
 import type { Topic } from '../../schemas/topics.ts'
-import type { ApiClient } from '../process/api-client.ts'
+import type { ApiClient, Submission } from '../process/api-client.ts'
+
+const CONTEXT = { headers: null, defaultTenant: DEFAULT_TENANT, nowMs: 0 }
 
 export interface LetterGroup {
   readonly fingerprint: string
@@ -51,7 +56,7 @@ export class Operator {
   /** Replays refused records one by one, each repaired by `repair`; those it gives up (`null`) are discarded. */
   async repairRecords(
     group: LetterGroup,
-    repair: (record: { readonly input: { readonly movie: { readonly Title: unknown } } }) => object | null,
+    repair: (submission: Submission) => Submission | null,
     reason: string,
   ): Promise<{ replayed: number; discarded: number }> {
     const path = `/api/v1/dlq/letters?status=open&limit=1000&fingerprint=${encodeURIComponent(group.fingerprint)}`
@@ -59,7 +64,7 @@ export class Operator {
     const done = { replayed: 0, discarded: 0 }
     for (const letter of body.letters as readonly Letter[]) {
       const filter = { letter_ids: [letter.letter_id] }
-      const repaired = repair(JSON.parse(this.#recordAt(letter.position)))
+      const repaired = repair(this.#submissionAt(letter.position))
       if (repaired === null) {
         await this.#post('discard', { filter, reason })
         done.discarded++
@@ -77,14 +82,20 @@ export class Operator {
     return answer.body
   }
 
-  /** The record as it lies in the log, at a position such as `ingest/2/117`. */
-  #recordAt(position: string): string {
+  /** The submission as it lies in the log, at a position such as `ingest/2/117`. */
+  #submissionAt(position: string): Submission {
     const [topic, partition, offset] = position.split('/') as [Topic, string, string]
     const reader = openEmbeddedReader(this.#dataFolder)
     try {
       const [record] = reader.read(topic, Number(partition), Number(offset), 1)
       if (record === undefined) throw new Error(`there is no record at ${position}`)
-      return Buffer.from(record.value).toString('utf8')
+      const { flow, input, idempotencyKey, metadata } = decodeIngest(record.value, CONTEXT)
+      return {
+        flow,
+        input: parseJson(input),
+        ...(idempotencyKey === null ? {} : { idempotency_key: idempotencyKey }),
+        ...(metadata === null ? {} : { metadata: parseJson(metadata) as object }),
+      }
     } finally {
       reader.close()
     }

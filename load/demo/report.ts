@@ -16,7 +16,7 @@ export interface DemoFacts {
   readonly repeats: number
   /** What must have been delivered, each exactly once. */
   readonly expected: ReadonlySet<string>
-  readonly replays: readonly { readonly what: string; readonly letters: number }[]
+  readonly replays: ReadonlyMap<string, number>
   readonly history: DemoHistory
   readonly verified: VerifyReport
 }
@@ -55,7 +55,7 @@ export function renderReport(facts: DemoFacts, judgement: Judgement): string {
       ['films, as records of the ingest topic', number(facts.feed.produced)],
       ['flights, through the gateway', number(facts.feed.submitted)],
       ['  sent twice on purpose, recognised by their key', `${facts.feed.twice}, all`],
-      ['calls that had no answer and were sent again', number(facts.feed.resent)],
+      ['calls without an answer, sent again until there was one', number(facts.feed.resent)],
     ]),
     ...table('What became of it', statusRows(facts)),
     ...table('How fast', speedRows(facts)),
@@ -65,7 +65,7 @@ export function renderReport(facts: DemoFacts, judgement: Judgement): string {
       ['attempts retried', number(sum(facts.history, (run) => run.retries))],
       ['dead letters', number(facts.history.lettersStored)],
       ['  records that never became a run', number(facts.history.recordsRefused)],
-      ...facts.replays.map(({ what, letters }): Row => [`  ${what}`, number(letters)]),
+      ...[...facts.replays].map(([what, letters]): Row => [`  ${what}`, number(letters)]),
     ]),
     ...table('kill -9 half-way', killRows(facts)),
     ...table('Verified', verifiedRows(facts, judgement)),
@@ -78,7 +78,7 @@ export function renderReport(facts: DemoFacts, judgement: Judgement): string {
 type Row = readonly [label: string, value: string]
 
 function table(title: string, rows: readonly Row[]): readonly string[] {
-  return [title, ...rows.map(([label, value]) => `  ${label.padEnd(52)} ${value}`), '']
+  return [title, ...rows.map(([label, value]) => `  ${label.padEnd(56)} ${value}`), '']
 }
 
 function statusRows({ history }: DemoFacts): readonly Row[] {
@@ -132,7 +132,7 @@ function verifiedRows({ verified, effects, expected, history }: DemoFacts, judge
       'runs accepted; ended exactly once',
       `${number(history.runs.size)}; ${number(history.runs.size - judgement.notEndedOnce.length)}`,
     ],
-    ['deliveries expected; made, by the sink’s own ledger', `${number(expected.size)}; ${number(effects.length)}`],
+    ['deliveries expected; made, by the ledger of the sink', `${number(expected.size)}; ${number(effects.length)}`],
     [
       'missing, made twice, unexpected',
       `${judgement.missing.length}, ${judgement.twice.length}, ${judgement.unexpected.length}`,

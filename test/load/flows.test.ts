@@ -34,7 +34,7 @@ test('the data of the demo is what the report speaks of', () => {
   }
   const flights = flightSubmissions('http://sink', 2000, 40)
   expect(flights).toHaveLength(2000)
-  expect(flights.filter(({ input }) => (input as { sink: string }).sink.endsWith('/old-address'))).toHaveLength(40)
+  expect(flights.filter(({ input }) => (input as { sink: string }).sink !== 'http://sink')).toHaveLength(40)
   expect(flights.filter(({ input }) => isLate((input as { flight: { delay: number } }).flight))).not.toHaveLength(0)
   const keys = [...films, ...flights].map((submission) => submission.idempotency_key)
   expect(new Set(keys).size).toBe(keys.length)
