@@ -44,7 +44,6 @@ export function createLogger(options: LoggerOptions): Logger {
       serializers: { error: (error: unknown) => error },
       formatters: {
         level: (label) => ({ level: label.toUpperCase() }),
-        bindings: (bindings) => redact(bindings) as LogFields,
         log: (fields) => redact(fields) as LogFields,
       },
     },
@@ -53,14 +52,14 @@ export function createLogger(options: LoggerOptions): Logger {
   return wrap(logger)
 }
 
-/** `component` comes right after the level, and a message is always there. */
+/** Narrows pino to the few ways of logging that are used, and redacts what is bound, which pino's formatters do not see. */
 function wrap(logger: PinoLogger): Logger {
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
-    child: (fields) => wrap(logger.child(fields)),
+    child: (fields) => wrap(logger.child(redact(fields) as LogFields)),
   }
 }
 

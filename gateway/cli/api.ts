@@ -37,10 +37,11 @@ export function createApi(url: string, tenant: string | null): Api {
 }
 
 function unreachable(url: string, error: unknown): CliError {
-  const cause = (error as { readonly cause?: { readonly code?: string } }).cause?.code ?? (error as Error).message
+  const { cause, message } = error as Error & { readonly cause?: { readonly code?: string; readonly message?: string } }
+  const reason = cause?.code ?? cause?.message ?? message
   return new CliError(
     EXIT.unreachable,
-    `no server answers at ${url} (${cause})`,
+    `no server answers at ${url} (${reason})`,
     'Start one with `beamline start`, or say where it is with --url or BEAMLINE_URL.',
   )
 }

@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { realEnvironment } from '../../../connectors/environment.ts'
+import { runCli } from '../../../gateway/cli/cli.ts'
+import type { CliDependencies } from '../../../gateway/cli/dependencies.ts'
+import type { VerifyReport } from '../../../topology/verify/report.ts'
+import { openWorld, type World } from '../support.ts'
+
+const FLOW = 'flow: greet\nsteps:\n  - id: hello\n    type: echo\n    with: hi\n'
+const REPORT: VerifyReport = {
+  ok: true,
+  complete: true,
+  notes: [],
+  records: 12,
+  runs: 2,
+  accepted: 2,
+  rejected: 0,
+  ended: { completed: 2, failed: 0, cancelled: 0, timed_out: 0 },
+  open: 0,
+  lost: 0,
+  doubled: 0,
+  illegalTransitions: 0,
+  attempts: 2,
+  letters: { stored: 0, replayed: 0, discarded: 0 },
+  unprocessed: 0,
+  effects: { lines: 0, keys: 0, repeated: 0, unknown: 0 },
+  client: { lines: 0, acknowledged: 0, missing: 0 },
+  violationCounts: {},
+  violations: [],
+}
+
+let world: World
+let url: string
+const folder = mkdtempSync(join(tmpdir(), 'beamline-cli-'))
+beforeAll(async () => {
+  world = await openWorld()
+  url = await world.gateway.listen('127.0.0.1', 0)
+  writeFileSync(join(folder, 'greet.yaml'), FLOW)
+  writeFileSync(join(folder, 'bad.yaml'), 'flow: bad\nsteps:\n  - id: a\n    type: ecko\n')
+})
+afterAll(async () => {
+  await world.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+async function beamline(args: readonly string[], overrides: Partial<CliDependencies> = {}): Promise<Ran> {
+  const written = { out: '', err: '' }
+  const code = await runCli(args, {
+    version: '1.2.3',
+    environment: realEnvironment,
+    variables: { BEAMLINE_URL: url },
+    stdin: Readable.from([]),
+    stdout: { write: (text) => (written.out += text) },
+    stderr: { write: (text) => (written.err += text) },
+    interrupted: new AbortController().signal,
+    startNode: async () => 0,
+    verify: async () => REPORT,
+    runScript: async () => null,
+    ...overrides,
+  })
+  return { code, ...written }
+}
+
+const path = (name: string) => join(folder, name)
+
+describe('beamline', () => {
+  it('publishes a flow, submits a run, shows and lists it', async () => {
+    expect(await beamline(['flow', 'publish', path('greet.yaml')])).toEqual({
+      code: 0,
+      out: 'published greet version 1\n',
+      err: '',
+    })
+    expect((await beamline(['flow', 'publish', path('greet.yaml')])).out).toMatch('is this document already')
+    expect((await beamline(['flow', 'list'])).out).toBe('greet version 1\n')
+    const submitted = await beamline(['run', 'submit', 'greet', '--input', '{"n":1}', '--wait', '20s', '--json'])
+    expect(submitted.code).toBe(0)
+    const run = JSON.parse(submitted.out) as { run_id: string; output: unknown }
+    const shown = await beamline(['run', 'show', run.run_id])
+    expect(shown.out).toMatch(new RegExp(`^${run.run_id} {2}greet v1 {2}completed in \\d+ ms\n {2}hello {2}completed`))
+    expect((await beamline(['run', 'list', '--status', 'completed'])).out).toMatch(run.run_id)
+    expect(await beamline(['run', 'cancel', run.run_id])).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/ended already/),
+    })
+  })
+
+  it('checks a flow without a server, with places an editor can follow', async () => {
+    const nowhere = { variables: { BEAMLINE_URL: 'http://127.0.0.1:3' } }
+    expect(await beamline(['flow', 'check', path('greet.yaml')], nowhere)).toMatchObject({ code: 0 })
+    const bad = await beamline(['flow', 'check', path('bad.yaml')], nowhere)
+    expect(bad.code).toBe(1)
+    expect(bad.err).toMatch(/bad\.yaml:4:11 steps\[0\]\.type: .*ecko.*echo/)
+    expect(bad.err).toMatch('1 problem\n')
+  })
+
+  it('produces JSON lines from a file and from standard input, and tails them', async () => {
+    const lines = Array.from({ length: 2500 }, (_, n) => JSON.stringify({ flow: 'greet', input: { n } }))
+    writeFileSync(path('lines.jsonl'), lines.join('\n'))
+    expect(await beamline(['topic', 'produce', 'ingest', '--file', path('lines.jsonl')])).toEqual({
+      code: 0,
+      out: 'appended 2500 records\n',
+      err: '',
+    })
+    const stdin = Readable.from(['{"flow":"greet",', '"input":{"n":-1}}\n\n'])
+    expect((await beamline(['topic', 'produce', 'ingest', '--json'], { stdin })).out).toBe(
+      '{"appended":1,"refused":0}\n',
+    )
+    const tailed = await beamline(['topic', 'tail', 'ingest', '--from', 'first', '--no-follow'])
+    const records = tailed.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { text?: string; topic: string })
+    const texts = records.flatMap(({ text }) => text ?? [])
+    expect(texts.toSorted()).toEqual([...lines, '{"flow":"greet","input":{"n":-1}}'].toSorted())
+  })
+
+  it('follows a topic until it has enough', async () => {
+    const tailing = beamline(['topic', 'tail', 'control', '--from', '1', '--partition', '3', '--limit', '1'])
+    await world.publish('flow: later\nsteps:\n  - id: hello\n    type: echo\n')
+    const { code, out } = await tailing
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({
+      topic: 'control',
+      partition: 3,
+      kind: 'FlowPublished',
+      value: { flow: 'later' },
+    })
+  })
+
+  it('ends with 3 and says what to do when no server answers', async () => {
+    const { code, err } = await beamline(['flow', 'list', '--url', 'http://127.0.0.1:3'])
+    expect(code).toBe(3)
+    expect(err).toMatch(
+      /no server answers at http:\/\/127\.0\.0\.1:3 \(ECONNREFUSED\)\nStart one with `beamline start`/,
+    )
+  })
+
+  it('ends with 4 when the server is busy', async () => {
+    world.admission = { admit: false, status: 429, reason: 'too much', retryAfterS: 1 }
+    expect(await beamline(['run', 'submit', 'greet'])).toMatchObject({
+      code: 4,
+      err: 'error: too much\nTry again later.\n',
+    })
+    world.admission = { admit: true }
+  })
+
+  it.each([
+    [['flw'], /unknown command 'flw'.*flow/s],
+    [['run', 'show'], /missing required argument 'run-id'/],
+    [['flow', 'list', '--jsn'], /unknown option '--jsn'.*--json/s],
+    [['flow', 'list', '--url', 'nonsense'], /'nonsense' is no address/],
+    [['run', 'submit', 'greet', '--input', '{'], /the input is not JSON/],
+    [['topic', 'produce', 'events'], /takes no records from outside/],
+    [['topic', 'tail', 'events', '--from', '7'], /--from 7 needs --partition/],
+    [['start', '--port', '99999'], /the port is '99999'/],
+  ])('ends with 2 on %j', async (args, message) => {
+    const { code, err, out } = await beamline(args)
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toMatch(message)
+  })
+
+  it.each([
+    [['run', 'show', 'nonsense'], /"nonsense" is no run id/],
+    [['run', 'submit', 'gret'], /'gret'.*did you mean 'greet'.*\nPublish it/],
+    [['flow', 'publish', path('no-such-file')], /cannot read .*ENOENT/],
+    [['topic', 'tail', 'evnts'], /no topic 'evnts'; expected .*events/],
+    [['bench'], /not part of the installed package\nClone/],
+  ])('ends with 1 on %j', async (args, message) => {
+    const { code, err } = await beamline(args)
+    expect(code).toBe(1)
+    expect(err).toMatch(message)
+  })
+
+  it('prints errors as JSON when asked to', async () => {
+    const { code, err } = await beamline(['run', 'show', 'nonsense', '--json'])
+    expect(code).toBe(1)
+    expect(JSON.parse(err)).toMatchObject({ ok: false, error: { message: expect.stringMatching(/no run id/) } })
+  })
+
+  it('starts a node with options, variables or defaults', async () => {
+    const started: unknown[] = []
+    const startNode: CliDependencies['startNode'] = async (config) => {
+      started.push(config)
+      return 7
+    }
+    expect((await beamline(['start', '--port', '0', '--data', 'here'], { startNode })).code).toBe(7)
+    expect(started).toEqual([{ host: '127.0.0.1', port: 0, dataFolder: 'here' }])
+  })
+
+  it('ends with 1 when the check finds something', async () => {
+    const asked: unknown[] = []
+    const violation = { code: 'run_lost', where: 'run 1', message: 'no end' } as const
+    const verify: CliDependencies['verify'] = async (config) => {
+      asked.push(config)
+      return { ...REPORT, ok: false, lost: 1, violationCounts: { run_lost: 1 }, violations: [violation] }
+    }
+    const args = ['verify', '--data', 'd', '--ledger', 'l', '--settled']
+    const { code, out } = await beamline(args, { verify })
+    expect(code).toBe(1)
+    expect(out).toMatch(/lost 1.*run_lost at run 1: no end\nNOT OK/s)
+    expect(asked).toEqual([{ dataFolder: 'd', ledgerFile: 'l', historyFile: null, settled: true }])
+    expect(await beamline(['verify'])).toMatchObject({ code: 0, out: expect.stringMatching(/ok\n$/) })
+  })
+
+  it('shows help and version', async () => {
+    expect(await beamline(['--version'])).toMatchObject({ code: 0, out: '1.2.3\n' })
+    const { code, out } = await beamline(['--help'])
+    expect(code).toBe(0)
+    expect(out).toMatch(/Exit codes:\n {2}0 {2}done/)
+  })
+})
