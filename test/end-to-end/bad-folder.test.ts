@@ -99,9 +99,10 @@ test('deleting the read model and the snapshots changes nothing but the time to 
   const client = new ApiClient(first.url)
   const waiting = 'flow: waiting\nsteps:\n  - { id: later, type: wait, with: { for: 1h } }\n'
   await client.publish(waiting)
+  await client.publish('flow: greet\nsteps:\n  - { id: say, type: echo, with: "${input.name}" }\n')
   const ids: string[] = []
   for (let number = 0; number < 20; number++) {
-    const flow = number % 2 === 0 ? 'hello' : 'waiting'
+    const flow = number % 2 === 0 ? 'greet' : 'waiting'
     const { body } = await client.submit({
       flow,
       input: { name: `number ${number}` },
@@ -119,7 +120,7 @@ test('deleting the read model and the snapshots changes nothing but the time to 
   const again = new ApiClient(second.url)
   expect(await settled(again, ids)).toEqual(before)
   // what the engine itself remembers is there too: the keys, and the runs that wait
-  const repeat = await again.submit({ flow: 'hello', input: { name: 'number 0' }, idempotency_key: 'key-0' })
+  const repeat = await again.submit({ flow: 'greet', input: { name: 'number 0' }, idempotency_key: 'key-0' })
   expect(repeat).toMatchObject({ status: 200, body: { run_id: ids[0] } })
   const cancelled = await again.call('POST', `/api/v1/runs/${ids[1]}/cancel`, {})
   expect(cancelled.status).toBe(200)
