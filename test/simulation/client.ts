@@ -69,7 +69,7 @@ class SimulatedClients implements Clients {
 
   start(): void {
     void this.#readReplies()
-    const operations = 3 + this.#random.int(20)
+    const operations = 3 + this.#random.int(35)
     const overMs = this.#random.pick([50, 2_000, 15_000])
     for (let index = 0; index < operations; index++) {
       this.#underWay += 1

@@ -70,6 +70,8 @@ function compareStates(world: World, taskId: number, live: TaskState, restored: 
 
 export interface RunOutcome {
   readonly runId: string
+  /** Flow, version, input and what was taken over: what the outcome depends on. */
+  readonly request: string
   readonly status: string
   readonly output: unknown
   /** What it had to be, where faults left no choice. */
@@ -110,7 +112,8 @@ export function checkOutcomes(world: World, cancelled: ReadonlySet<string>): Run
     const flow = world.flows.get(`${run.flow}/${run.version}`)!
     const expected = expectedOutcome(flow, parseJson(run.input) as unknown as RunInput, takenOver(run))
     const free = status === 'cancelled' || (status === 'timed_out' && flow.deadlineMs !== null) || disturbed.has(runId)
-    outcomes.push({ runId, status, output, determined: !free })
+    const request = JSON.stringify([run.flow, run.version, run.input, run.takenOver])
+    outcomes.push({ runId, request, status, output, determined: !free })
     if (free) return
     const asExpected =
       expected.status === status && (expected.status === 'failed' || isDeepStrictEqual(expected.output, output))

@@ -68,6 +68,13 @@ export class LiveChecks {
 
   #event(record: LogRecord, event: EventRecord): void {
     const { partition, offset } = record
+    const { kind, runId, stepId, attempt } = event as {
+      kind: string
+      runId?: string
+      stepId?: string
+      attempt?: number
+    }
+    this.#world.trace(`events ${partition}:${offset} ${kind} ${runId} ${stepId ?? ''} ${attempt ?? ''}`)
     if (event.kind === 'RunAccepted' && !this.runs.byId.has(event.runId)) this.#open += 1
     if (event.kind === 'RunTimedOut') this.#world.faults.struck('run_deadline')
     const ends =

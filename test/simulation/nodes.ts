@@ -207,7 +207,9 @@ function executorOptions(world: World): Partial<ExecutorOptions> {
     revokeGraceMs: random.pick([50, 3_000]),
     drainMs: random.pick([50, 5_000]),
     rememberedAttempts: random.pick([5, 10_000]),
-    carry: random.chance(0.5) ? { records: 2, ageMs: 200, runs: 2 } : { records: 10_000, ageMs: 600_000, runs: 200 },
+    carry: random.chance(0.5)
+      ? { records: 2, ageMs: 200, runs: 2, minAgeMs: 0 }
+      : { records: 10_000, ageMs: 600_000, runs: 200, minAgeMs: 1_000 },
     retry: { attempts: 3, baseMs: 20, maxMs: 200 },
   }
 }

@@ -1,0 +1,6 @@
+/** Every planted bug. */
+import * as log from './log-plants.ts'
+import type { Plant } from './plant.ts'
+import * as processor from './processor-plants.ts'
+
+export const PLANTS: readonly Plant[] = [...Object.values(log), ...Object.values(processor)]
