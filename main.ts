@@ -20,6 +20,7 @@ import type { Pool } from './schemas/topics.ts'
 import type { Log } from './topology/log/port.ts'
 import { sampleLoad } from './topology/node/load.ts'
 import { Node, type PoolRole } from './topology/node/node.ts'
+import type { CommitStats } from './topology/task/observer.ts'
 import { createTopology, type TopologyOptions } from './topology/topology.ts'
 
 export interface BeamlineConfig {
@@ -38,6 +39,8 @@ export interface BeamlineConfig {
   readonly concurrency?: Partial<Record<Pool, number>>
   readonly topology?: TopologyOptions
   readonly logger?: Logger
+  /** Told of every commit of a task, for measurements. */
+  readonly onCommit?: (stats: CommitStats) => void
 }
 
 export interface BeamlineNode {
@@ -90,16 +93,14 @@ async function start(
     workerId: `${hostname()}-${process.pid}`,
     tasks: true,
     pools: poolRoles(config, blocks.blocks),
-    taskObserver:
-      readModel === null
-        ? metrics
-        : {
-            ...metrics,
-            committed: (stats) => {
-              metrics.committed(stats)
-              readModel.poke()
-            },
-          },
+    taskObserver: {
+      ...metrics,
+      committed: (stats) => {
+        metrics.committed(stats)
+        readModel?.poke()
+        config.onCommit?.(stats)
+      },
+    },
     executorObserver: createExecutorMetrics(registry, createExecutorLog(logger)),
     taskOptions: { snapshots: fileSnapshots(join(dataFolder, 'snapshots'), (reason) => logger.warn({}, reason)) },
     onTaskStopped: (taskId, error) => logger.error({ task: taskId, error }, 'the task has stopped'),

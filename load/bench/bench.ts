@@ -3,8 +3,9 @@
  * process. Progress goes to standard error; the last line of standard output is one JSON object with everything.
  */
 import { execFileSync } from 'node:child_process'
-import { cpus, platform, release, totalmem } from 'node:os'
+import { cpus, loadavg, platform, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
+import { round } from '../measure/statistics.ts'
 import { BENCHMARKS, type Benchmark, benchmarkNamed } from './catalogue.ts'
 import { progress, runScript } from './child.ts'
 
@@ -20,7 +21,9 @@ async function main(): Promise<void> {
   const chosen = choose(values.only, values.peers)
   const settings = { quick: values.quick, benchmarks: chosen.map((benchmark) => benchmark.name) }
   const machine = describeMachine()
-  progress(`${machine.cpu} x ${machine.cores}, ${machine.memory_gb} GB, ${machine.os}, Node ${machine.node}`)
+  progress(
+    `${machine.cpu} x ${machine.cores}, ${machine.memory_gb} GB, ${machine.os}, Node ${machine.node}, load ${machine.load_average}`,
+  )
 
   const args = [
     ...(values.quick ? ['--quick'] : []),
@@ -57,6 +60,8 @@ function describeMachine() {
     os: `${platform()} ${release()}`,
     node: process.version,
     commit: commit(),
+    /** Of the last minute before the first benchmark: others at work make figures worse. */
+    load_average: round(loadavg()[0]!),
   }
 }
 
@@ -68,4 +73,9 @@ function commit(): string | null {
   }
 }
 
-await main()
+try {
+  await main()
+} catch (error) {
+  progress((error as Error).message)
+  process.exitCode = 2
+}

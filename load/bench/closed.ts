@@ -14,6 +14,7 @@ interface ClosedResult extends LoadResult {
   readonly steps_per_s: number
   readonly cpu_us_per_run: number
   readonly records_per_run: number
+  readonly commits_per_run: number
   readonly rss_mb: number
 }
 
@@ -33,6 +34,7 @@ async function measure(steps: number, runs: number, inFlight: number): Promise<C
       steps_per_s: round(result.runs_per_s * steps),
       cpu_us_per_run: round((after.cpuUs - before.cpuUs) / runs),
       records_per_run: round((after.records - before.records) / runs),
+      commits_per_run: round((after.commits - before.commits) / runs),
       rss_mb: Math.round(process.memoryUsage.rss() / 2 ** 20),
     }
   } finally {
@@ -61,7 +63,7 @@ async function main(): Promise<void> {
     const measured = await measure(steps, Math.ceil(steps === 10 ? runs / 3 : runs), inFlight)
     const { p50, p99 } = measured.latency
     progress(
-      `  ${steps} steps: ${measured.runs_per_s} runs/s, ${measured.steps_per_s} steps/s, p50 ${p50}, p99 ${p99} ms`,
+      `  ${steps} step${steps === 1 ? '' : 's'}: ${measured.runs_per_s} runs/s, ${measured.steps_per_s} steps/s, p50 ${p50}, p99 ${p99} ms`,
     )
     flows.push(measured)
   }

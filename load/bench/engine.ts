@@ -15,6 +15,8 @@ import { Random } from '../process/random.ts'
 export interface EngineCounts {
   /** Records appended to all topics. */
   readonly records: number
+  /** Commits of tasks; several may share one transaction of the log. */
+  readonly commits: number
   readonly cpuUs: number
 }
 
@@ -29,7 +31,10 @@ export class BenchEngine {
   #onSeen: () => void = () => {}
   readonly #random: RandomU32
 
-  private constructor(folder: string, node: BeamlineNode) {
+  readonly #commits: { count: number }
+
+  private constructor(folder: string, node: BeamlineNode, commits: { count: number }) {
+    this.#commits = commits
     this.folder = folder
     this.node = node
     const random = new Random(1)
@@ -43,8 +48,10 @@ export class BenchEngine {
 
   static async start(): Promise<BenchEngine> {
     const folder = mkdtempSync(join(tmpdir(), 'beamline-bench-'))
-    const node = await startBeamline({ dataFolder: folder, gateway: false, readModel: false })
-    return new BenchEngine(folder, node)
+    const commits = { count: 0 }
+    const onCommit = (): void => void commits.count++
+    const node = await startBeamline({ dataFolder: folder, gateway: false, readModel: false, onCommit })
+    return new BenchEngine(folder, node, commits)
   }
 
   async publish(flow: string, document: object): Promise<void> {
@@ -93,6 +100,7 @@ export class BenchEngine {
     const described = await this.node.log.describe()
     return {
       records: described.reduce((sum, { nextOffset }) => sum + nextOffset, 0),
+      commits: this.#commits.count,
       cpuUs: cpu.user + cpu.system,
     }
   }
