@@ -7,7 +7,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** In a registry of its own, so that several nodes may live in one process. `processMetrics`: memory, CPU, event loop; default true. */
 export function createRegistry({ processMetrics = true } = {}): Registry {
   const registry = new Registry()
-  if (processMetrics) collectDefaultMetrics({ register: registry })
+  // the event loop is looked at once a second: the default of every 10 ms would keep an idle process awake
+  if (processMetrics) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 1000 })
   return registry
 }
 
