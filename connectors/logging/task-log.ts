@@ -9,7 +9,10 @@ export function createTaskLog(logger: Logger): TaskObserver {
   return {
     phase: (taskId, phase) => log.debug({ task: taskId, phase }, `task ${taskId} is ${phase}`),
     restored: (taskId, { keys, durationMs, fromSnapshot }) =>
-      log.info({ task: taskId, keys, latency_ms: durationMs, from_snapshot: fromSnapshot }, 'task restored'),
+      log.info(
+        { task: taskId, keys, latency_ms: Math.round(durationMs), from_snapshot: fromSnapshot },
+        'task restored',
+      ),
     restoreProgress: (taskId, done, total) => log.info({ task: taskId, done, total }, 'restoring'),
     committed: nothing,
     counted: nothing,

@@ -29,7 +29,7 @@ function nodePath() {
   }
   throw new Error(
     `Node ${NEEDED_MAJOR} or newer is needed, this is ${process.versions.node}, and the npm package 'node' is not installed; ` +
-      `install the package again with its optional scripts allowed, or use a newer Node`,
+      `install the package again with its install scripts allowed, or use a newer Node`,
   )
 }
 

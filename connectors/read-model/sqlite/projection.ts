@@ -10,7 +10,7 @@ import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { BeamlineRecord } from '../../../schemas/records/index.ts'
 import { isFinished, type ReadModelCounts, type RunView } from '../../../topology/read-model/port.ts'
 import { type OpenedDatabase, openDatabase } from './database.ts'
-import { emptyBatch, foldEvent } from './fold.ts'
+import { type BatchChange, emptyBatch, foldEvent } from './fold.ts'
 import { createRunQueries, type RunQueries } from './query.ts'
 import { createLetterQueries, type LetterQueries } from './query-letters.ts'
 import { createRetention, DEFAULT_RETENTION, type RetentionOptions } from './retention.ts'
@@ -31,6 +31,13 @@ export interface EventRecord {
   readonly offset: number
   readonly value: Uint8Array
   readonly message?: BeamlineRecord | null
+}
+
+export interface PartitionBatch {
+  readonly partition: number
+  readonly records: readonly EventRecord[]
+  /** Where to go on, if not after the last record. */
+  readonly nextOffset?: number
 }
 
 const DEFAULT_MAX_PAYLOAD_BYTES = 1 << 20
@@ -80,24 +87,23 @@ export class Projection {
     return { runs: this.#runs.countRuns(), letters: this.#letters.countLetters() }
   }
 
-  /** Applies records in order of offset; those below the position are passed over. `nextOffset`: where to go on, if not after the last one. */
+  /** Applies records in order of offset; those below the position are passed over. */
   apply(partition: number, records: readonly EventRecord[], nextOffset?: number): void {
-    const from = this.#opened.positions[partition]!
+    this.applyAll([{ partition, records, ...(nextOffset === undefined ? {} : { nextOffset }) }])
+  }
+
+  /** As `apply`, for several partitions in one transaction, which touches pages that they share only once. */
+  applyAll(parts: readonly PartitionBatch[]): void {
     const batch = emptyBatch()
-    let next = Math.max(from, nextOffset ?? 0)
-    for (const record of records) {
-      if (record.offset < from) continue
-      next = Math.max(next, record.offset + 1)
-      const event = record.message ?? this.#decode(record.value)
-      if (event !== null) foldEvent(batch, event, record.offset)
-    }
-    if (next === from) return
+    const ends = parts.map((part) => ({ partition: part.partition, next: this.#fold(batch, part) }))
+    const moved = ends.filter(({ partition, next }) => next > this.#opened.positions[partition]!)
+    if (moved.length === 0) return
     const ended = this.#transaction(() => {
       const runs = this.#writer.apply(batch)
-      this.#writer.setPosition(partition, next)
+      for (const { partition, next } of moved) this.#writer.setPosition(partition, next)
       return runs
     })
-    this.#opened.positions[partition] = next
+    for (const { partition, next } of moved) this.#opened.positions[partition] = next
     this.#latestMs = Math.max(this.#latestMs, batch.latestMs)
     if (++this.#batches % RETENTION_EVERY === 0) this.#transaction(() => this.#retain(this.#latestMs))
     if (this.#waiting.size > 0) for (const runId of ended) this.#answer(runId)
@@ -146,6 +152,19 @@ export class Projection {
     this.#runs = createRunQueries(database)
     this.#letters = createLetterQueries(database)
     this.#retain = createRetention(database, { ...DEFAULT_RETENTION, ...retention })
+  }
+
+  /** Returns the offset after the last record. */
+  #fold(batch: BatchChange, { partition, records, nextOffset = 0 }: PartitionBatch): number {
+    const from = this.#opened.positions[partition]!
+    let next = Math.max(from, nextOffset)
+    for (const record of records) {
+      if (record.offset < from) continue
+      next = Math.max(next, record.offset + 1)
+      const event = record.message ?? this.#decode(record.value)
+      if (event !== null) foldEvent(batch, event, record.offset)
+    }
+    return next
   }
 
   #decode(value: Uint8Array): BeamlineRecord | null {

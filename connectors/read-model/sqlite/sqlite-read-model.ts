@@ -24,7 +24,7 @@ import { startPump } from './pump.ts'
 export interface SqliteReadModelOptions extends ProjectionOptions {
   readonly environment: Environment
   readonly source: EventSource | { readonly kind: 'pump'; readonly log: Log }
-  /** At most one look at the log in this time while nobody waits for a run; larger batches fold better. Default 25. */
+  /** At most one look at the log in this time while nobody asks: a question looks first. Larger batches fold better. Default 100. */
   readonly intervalMs?: number
   /** Told when the file had to be begun anew, when a batch could not be applied, and when the thread died. */
   readonly onProblem?: (message: string) => void
@@ -37,7 +37,7 @@ export interface SqliteReadModel extends ReadModel {
   apply(partition: number, records: readonly EventRecord[], nextOffset?: number): Promise<void>
 }
 
-const DEFAULT_INTERVAL_MS = 25
+const DEFAULT_INTERVAL_MS = 100
 /** While somebody waits for a run. */
 const AWAITED_INTERVAL_MS = 1
 /** After a batch that failed. */
@@ -59,6 +59,7 @@ class ThreadedReadModel implements SqliteReadModel {
   #awaited = 0
   #state: 'idle' | 'resting' | 'pulling' | 'closed' = 'idle'
   #poked = false
+  #endRest: () => void = () => {}
 
   constructor(options: SqliteReadModelOptions) {
     this.#options = options
@@ -104,6 +105,7 @@ class ThreadedReadModel implements SqliteReadModel {
     const giveUp = (): void => this.#calls.post({ kind: 'giveUp', id })
     const cancelTimer = this.#options.environment.after(timeoutMs, giveUp)
     this.#awaited++
+    this.#wake()
     try {
       const run = this.#calls.call('awaitRun', { tenant, runId }, (given) => {
         id = given
@@ -136,6 +138,7 @@ class ThreadedReadModel implements SqliteReadModel {
 
   async close(): Promise<void> {
     this.#state = 'closed'
+    this.#endRest()
     await this.#stopPump()
     await this.#calls.close()
   }
@@ -169,11 +172,15 @@ class ThreadedReadModel implements SqliteReadModel {
       return
     }
     this.#state = 'resting'
-    this.#options.environment.after(this.#restMs(progress.error !== null), () => {
-      if (this.#state !== 'resting') return
-      this.#state = 'idle'
-      if (this.#poked || progress.error !== null) this.#pull()
-    })
+    if (progress.error !== null) this.#poked = true
+    this.#endRest = this.#options.environment.after(this.#restMs(progress.error !== null), () => this.#wake())
+  }
+
+  #wake(): void {
+    if (this.#state !== 'resting') return
+    this.#endRest()
+    this.#state = 'idle'
+    if (this.#poked) this.#pull()
   }
 
   #restMs(problem: boolean): number {

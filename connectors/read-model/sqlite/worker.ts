@@ -1,6 +1,6 @@
 /** The read model's thread: one projection, fed by pokes or by hand, answering one call after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { Projection } from './projection.ts'
+import { type PartitionBatch, Projection } from './projection.ts'
 import type { CallName, Calls, FromWorker, ToWorker, WorkerSetup } from './protocol.ts'
 
 /** Records read from a partition at once; bounds how long a query waits behind a batch. */
@@ -22,13 +22,14 @@ async function openReader(folder: string) {
 /** Applies what has been appended since, at most a batch per partition. Returns whether there may be more. */
 function pull(): boolean {
   if (reader === null) return false
+  const parts: PartitionBatch[] = []
   let more = false
   for (let partition = 0; partition < setup.projection.partitions; partition++) {
     const records = reader.read('events', partition, projection.positions[partition]!, BATCH)
-    if (records.length === 0) continue
-    projection.apply(partition, records)
+    if (records.length > 0) parts.push({ partition, records })
     if (records.length >= BATCH) more = true
   }
+  projection.applyAll(parts)
   return more
 }
 
