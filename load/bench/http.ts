@@ -1,4 +1,7 @@
-/** `POST /api/v1/runs` accepted per second, beside bare Fastify with the same body, in alternating rounds; the load comes from this process. */
+/**
+ * `POST /api/v1/runs` accepted per second, beside bare Fastify with the same body, in alternating rounds; the load comes from this process. Once with runs
+ * that are executed to their end meanwhile by the same process, once with runs that only wait, which is the cost of acceptance alone.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -14,8 +17,12 @@ import { freePort } from '../process/free-port.ts'
 import { progress } from './child.ts'
 
 const CONNECTIONS = 64
-// biome-ignore lint/suspicious/noTemplateCurlyInString: Beamline's own template
-const FLOW = 'flow: bench-echo\nsteps:\n  - id: only\n    type: echo\n    with: "${input}"\n'
+const FLOWS = {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Beamline's own template
+  'bench-echo': 'flow: bench-echo\nsteps:\n  - id: only\n    type: echo\n    with: "${input}"\n',
+  'bench-wait': 'flow: bench-wait\nsteps:\n  - id: only\n    type: wait\n    with: { for: 24h }\n',
+} as const
+type FlowName = keyof typeof FLOWS
 
 interface Sample {
   readonly accepted_per_s: number
@@ -24,12 +31,12 @@ interface Sample {
   readonly p99_ms: number
 }
 
-async function load(url: string, seconds: number): Promise<Sample> {
+async function load(url: string, flow: FlowName, seconds: number): Promise<Sample> {
   const result = await autocannon({
     url: `${url}/api/v1/runs`,
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ flow: 'bench-echo', input: payloadOf(1024, 0) }),
+    body: JSON.stringify({ flow, input: payloadOf(1024, 0) }),
     connections: CONNECTIONS,
     duration: seconds,
   })
@@ -41,14 +48,14 @@ async function load(url: string, seconds: number): Promise<Sample> {
   }
 }
 
-async function beamlineRound(seconds: number): Promise<Sample> {
+async function beamlineRound(flow: FlowName, seconds: number): Promise<Sample> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'beamline-http-'))
   const beamline = await BeamlineProcess.start({ dataFolder, port: await freePort() })
   const client = new ApiClient(beamline.url)
   try {
-    await client.publish(FLOW)
-    await load(beamline.url, 1)
-    return await load(beamline.url, seconds)
+    await client.publish(FLOWS[flow])
+    await load(beamline.url, flow, 1)
+    return await load(beamline.url, flow, seconds)
   } finally {
     await client.close()
     await beamline.kill()
@@ -62,8 +69,8 @@ async function fastifyRound(seconds: number): Promise<Sample> {
   try {
     const [port] = (await once(child.stdout, 'data')) as [Buffer]
     const url = `http://127.0.0.1:${port.toString().trim()}`
-    await load(url, 1)
-    return await load(url, seconds)
+    await load(url, 'bench-echo', 1)
+    return await load(url, 'bench-echo', seconds)
   } finally {
     const exited = once(child, 'exit')
     child.kill('SIGKILL')
@@ -75,27 +82,27 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' } } })
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
   const seconds = values.quick ? 3 : 8
-  const beamline: Sample[] = []
+  const executed: Sample[] = []
+  const waiting: Sample[] = []
   const bare: Sample[] = []
   for (let number = 1; number <= rounds; number++) {
     bare.push(await fastifyRound(seconds))
-    beamline.push(await beamlineRound(seconds))
-    const [last, yardstick] = [beamline.at(-1)!, bare.at(-1)!]
-    progress(
-      `  round ${number}: ${last.accepted_per_s} accepted/s (${last.refused} refused), bare Fastify ${yardstick.accepted_per_s}/s`,
-    )
+    executed.push(await beamlineRound('bench-echo', seconds))
+    waiting.push(await beamlineRound('bench-wait', seconds))
+    const [echo, wait, yardstick] = [executed, waiting, bare].map((samples) => samples.at(-1)!.accepted_per_s)
+    progress(`  round ${number}: ${echo} accepted/s and executed, ${wait}/s that wait, bare Fastify ${yardstick}/s`)
   }
   const rate = (samples: readonly Sample[]): number => median(samples.map((sample) => sample.accepted_per_s))
-  const ratio = round(rate(beamline) / rate(bare))
   console.log(
     JSON.stringify({
       connections: CONNECTIONS,
       payload_bytes: 1024,
-      accepted_per_s: rate(beamline),
       bare_fastify_per_s: rate(bare),
-      ratio,
-      beamline,
-      bare,
+      executed_per_s: rate(executed),
+      waiting_per_s: rate(waiting),
+      ratio_executed: round(rate(executed) / rate(bare)),
+      ratio_waiting: round(rate(waiting) / rate(bare)),
+      rounds: { bare, executed, waiting },
     }),
   )
 }
