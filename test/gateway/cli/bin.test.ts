@@ -1,0 +1,29 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const root = resolve(import.meta.dirname, '../../..')
+
+function beamline(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((done) => {
+    const child = execFile(process.execPath, [resolve(root, 'gateway/cli/bin.mjs'), ...args], (_error, out, err) => {
+      done({ code: child.exitCode ?? -1, out, err })
+    })
+  })
+}
+
+describe('the beamline executable', () => {
+  it('runs the program and passes its exit code on', async () => {
+    const { version } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')) as { version: string }
+    expect(await beamline('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' })
+    const unreachable = await beamline('flow', 'list', '--url', 'http://127.0.0.1:3')
+    expect(unreachable).toMatchObject({ code: 3, out: '', err: expect.stringMatching(/no server answers/) })
+  })
+
+  it('is written so that an older Node can read it', () => {
+    const source = readFileSync(resolve(root, 'gateway/cli/bin.mjs'), 'utf8')
+    expect(source.startsWith('#!/usr/bin/env node\n')).toBe(true)
+    expect(source).not.toMatch(/import\.meta\.(main|dirname|filename)|: string|withResolvers/)
+  })
+})
