@@ -18,6 +18,8 @@ export interface Member {
 interface Slot {
   readonly partition: number
   owner: Member | null
+  /** The owner knows that it has the partition. */
+  told: boolean
   revoking: boolean
   /** Grows with every change of owner; an owner with an older one has lost the partition. */
   generation: number
@@ -50,6 +52,7 @@ export function groupOf(groups: Groups, name: string): Group {
     const slots = Array.from({ length: groups.partitions }, (_, partition) => ({
       partition,
       owner: null,
+      told: false,
       revoking: false,
       generation: 0,
     }))
@@ -115,8 +118,10 @@ function settle(group: Group): void {
   for (const slot of group.slots) {
     const wanted = live.length === 0 ? null : live[(slot.partition + group.rotation) % live.length]!
     if (slot.owner === wanted || slot.revoking) continue
-    if (slot.owner === null) assign(slot, wanted!)
-    else revoke(group, slot, slot.owner)
+    // an owner that was not told yet has nothing to give back
+    if (slot.owner !== null && !slot.told) release(slot)
+    if (slot.owner !== null) revoke(group, slot, slot.owner)
+    else if (wanted !== null) assign(slot, wanted)
   }
   for (const check of [...group.idle]) check()
 }
@@ -126,12 +131,15 @@ function assign(slot: Slot, member: Member): void {
   slot.generation += 1
   const { generation } = slot
   member.environment.after(member.latencyMs(), () => {
-    if (slot.generation === generation) member.assigned(slot.partition, generation)
+    if (slot.generation !== generation) return
+    slot.told = true
+    member.assigned(slot.partition, generation)
   })
 }
 
 function release(slot: Slot): void {
   slot.owner = null
+  slot.told = false
   slot.revoking = false
   slot.generation += 1
 }

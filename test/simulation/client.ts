@@ -306,7 +306,7 @@ class SimulatedClients implements Clients {
   /** A second version of a flow that runs are using. */
   async #publish(): Promise<void> {
     if (this.#world.flows.has('flow-0/2')) return
-    const records = flowRecords(this.#world, randomFlow(this.#random, 'flow-0'), 2)
+    const records = flowRecords(this.#world, randomFlow(this.#world.random.fork('second version'), 'flow-0'), 2)
     await this.#append(() =>
       records.flatMap((record) => this.#everywhere((partition) => out('control', partition, record))),
     )

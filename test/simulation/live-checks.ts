@@ -43,7 +43,10 @@ export class LiveChecks {
       this.#each('events', partition, (record, message) => this.#event(record, message as EventRecord))
     }
     for (let partition = 0; partition < this.#world.partitions; partition++) {
-      for (const topic of EXECUTE) this.#checkProgress(topic, partition)
+      for (const topic of EXECUTE) {
+        this.#each(topic, partition, (record, message) => this.#execute(record, message))
+        this.#checkProgress(topic, partition)
+      }
     }
     for (const { code, where, message } of this.#findings.kept.splice(0)) {
       this.#world.problems.push(`${code} at ${where}: ${message}`)
@@ -61,9 +64,18 @@ export class LiveChecks {
 
   #result(message: BeamlineRecord | null): void {
     if (message?.kind !== 'AttemptFinished') return
-    this.#finished.add(`${message.runId}/${message.stepId}/${message.attempt}`)
+    const key = `${message.runId}/${message.stepId}/${message.attempt}`
+    this.#world.trace(`result ${key} ${message.status} by ${message.workerId}`)
+    this.#finished.add(key)
     if (message.status === 'lost') this.#world.faults.struck('attempt_lost')
     if (message.status === 'timeout') this.#world.faults.struck('step_timeout')
+  }
+
+  #execute({ topic, partition, offset }: LogRecord, message: BeamlineRecord | null): void {
+    if (message?.kind !== 'ExecuteStep' && message?.kind !== 'CancelStep') return
+    const { kind, runId, stepId, attempt } = message
+    const carried = kind === 'ExecuteStep' ? message.carried : ''
+    this.#world.trace(`${topic} ${partition}:${offset} ${kind} ${runId} ${stepId} ${attempt} ${carried}`)
   }
 
   #event(record: LogRecord, event: EventRecord): void {
@@ -95,6 +107,7 @@ export class LiveChecks {
     const covered = this.#covered.get(key) ?? new Set<number>()
     this.#covered.set(key, covered)
     const { records } = partitionLog(this.#world.storage, topic, partition)
+    this.#world.trace(`progress of ${key}: ${progress.next} and ${JSON.stringify(progress.beyond)}`)
     for (const record of records) {
       if (covered.has(record.offset) || !covers(progress, record.offset)) continue
       covered.add(record.offset)
@@ -109,9 +122,10 @@ export class LiveChecks {
     if (this.#finished.has(`${step.runId}/${step.stepId}/${step.attempt}`)) return true
     return records.some((other) => {
       const message = read(other)
-      if (other.offset <= record.offset || message === null) return false
-      if (message.kind !== 'CancelStep' && message.kind !== 'ExecuteStep') return false
-      return message.runId === step.runId && message.stepId === step.stepId && message.attempt === step.attempt
+      if (message === null || (message.kind !== 'CancelStep' && message.kind !== 'ExecuteStep')) return false
+      const same = message.runId === step.runId && message.stepId === step.stepId && message.attempt === step.attempt
+      // a copy of a step that was carried forward may lie behind its cancellation
+      return same && (message.kind === 'CancelStep' || other.offset > record.offset)
     })
   }
 }
