@@ -68,6 +68,21 @@ function scaled(value: unknown, low: number, high: number, scale: (x: number) =>
 }
 
 /** As the flow decides it. */
-export function isLate(flight: { readonly delay: number }): boolean {
+function isLate(flight: { readonly delay: number }): boolean {
   return flight.delay > 15
+}
+
+/** What must have been delivered in the end, each once: all films but those without a title, all flights, a notice for each late one. */
+export function expectedItems(films: readonly Submission[], flights: readonly Submission[]): ReadonlySet<string> {
+  const items = new Set<string>()
+  for (const { input } of films) {
+    const { item, movie } = input as { item: string; movie: { Title: unknown } }
+    if (movie.Title !== null) items.add(item)
+  }
+  for (const { input } of flights) {
+    const { item, flight } = input as { item: string; flight: { delay: number } }
+    items.add(item)
+    if (isLate(flight)) items.add(`${item}-notice`)
+  }
+  return items
 }

@@ -20,9 +20,15 @@ const CHUNK = 40
 export class Feed {
   readonly counts: FeedCounts = { produced: 0, submitted: 0, resent: 0, twice: 0, recognised: 0 }
   readonly #client: ApiClient
+  readonly #history: string[] = []
 
   constructor(client: ApiClient) {
     this.#client = client
+  }
+
+  /** What the gateway answered, as the checker reads it: one JSON object a line. */
+  history(): string {
+    return this.#history.map((line) => `${line}\n`).join('')
   }
 
   /** Appends the submissions to `ingest` in chunks, at about `perSecond`. */

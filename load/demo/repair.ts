@@ -26,10 +26,35 @@ interface Letter {
 export class Operator {
   readonly #client: ApiClient
   readonly #dataFolder: string
+  #timer: NodeJS.Timeout | undefined
+  #open = 0
 
   constructor(client: ApiClient, dataFolder: string) {
     this.#client = client
     this.#dataFolder = dataFolder
+  }
+
+  /** Open letters, as last seen by `watch`. */
+  get open(): number {
+    return this.#open
+  }
+
+  /** Looks once a second until `stop`. */
+  watch(): void {
+    this.#timer = setInterval(() => {
+      this.groups().then(
+        (groups) => {
+          this.#open = groups.reduce((total, group) => total + group.open, 0)
+        },
+        () => {
+          // the engine is down for the moment
+        },
+      )
+    }, 1000)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
   }
 
   async groups(): Promise<readonly LetterGroup[]> {

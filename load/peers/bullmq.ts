@@ -1,11 +1,15 @@
 /**
  * BullMQ on Redis: a queue per step, each step's worker adds the next step's job. Variants `everysec` and `always` are Redis' `appendfsync`. A run
- * counts as ended as soon as the worker of the last step was called, before Redis knows, which favours BullMQ.
+ * has ended once Redis has taken the completion of its last step.
  */
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { freePort } from '../process/free-port.ts'
 import { eventually, measurePeer, peerOptions } from './peer.ts'
+
+interface RunJob {
+  readonly data: { readonly run: number; readonly input: object }
+}
 
 const options = peerOptions()
 const fsync = options.variant === 'always' ? 'always' : 'everysec'
@@ -26,13 +30,12 @@ await measurePeer(`bullmq-${fsync}`, options, async (place) => {
   const waiting = new Map<number, () => void>()
   const queues = [0, 1, 2].map((step) => new Queue(`step-${step}`, { connection }))
   const workers = queues.map((_queue, step) => {
-    const handle = async (job: { data: { run: number } }): Promise<void> => {
-      const next = queues[step + 1]
-      if (next !== undefined) await next.add('step', job.data, jobOptions)
-      else waiting.get(job.data.run)?.()
+    const handle = async (job: RunJob): Promise<void> => {
+      await queues[step + 1]?.add('step', job.data, jobOptions)
     }
     return new Worker(`step-${step}`, handle, { connection, concurrency: options.inFlight })
   })
+  workers.at(-1)!.on('completed', (job: RunJob) => waiting.get(job.data.run)?.())
   await Promise.all([...queues, ...workers].map((client) => client.waitUntilReady()))
 
   let nextRun = 0

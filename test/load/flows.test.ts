@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { CRASH_FLOW_NAMES, CRASH_FLOWS } from '../../load/crash/flows.ts'
-import { flightSubmissions, isLate, movieSubmissions } from '../../load/demo/data.ts'
+import { expectedItems, flightSubmissions, movieSubmissions } from '../../load/demo/data.ts'
 import { checkFlow } from '../../schemas/flow/compile.ts'
 
 const FOLDER = new URL('../../load/demo/flows/', import.meta.url)
@@ -35,7 +35,9 @@ test('the data of the demo is what the report speaks of', () => {
   const flights = flightSubmissions('http://sink', 2000, 40)
   expect(flights).toHaveLength(2000)
   expect(flights.filter(({ input }) => (input as { sink: string }).sink !== 'http://sink')).toHaveLength(40)
-  expect(flights.filter(({ input }) => isLate((input as { flight: { delay: number } }).flight))).not.toHaveLength(0)
+  const notices = [...expectedItems(films, flights)].filter((item) => item.endsWith('-notice'))
+  expect(notices).toHaveLength(427)
+  expect(expectedItems(films, flights).size).toBe(3200 + 2000 + 427)
   const keys = [...films, ...flights].map((submission) => submission.idempotency_key)
   expect(new Set(keys).size).toBe(keys.length)
 })
