@@ -1,5 +1,5 @@
 /** Attempts as the execute and result topics show them, beside what the events say, and beside what happened outside. */
-import type { ExecuteStep } from '../../schemas/records/execute.ts'
+import type { CancelStep, ExecuteStep } from '../../schemas/records/execute.ts'
 import type { AttemptFinished } from '../../schemas/records/result.ts'
 import type { Findings } from './findings.ts'
 import type { LedgerLine } from './formats.ts'
@@ -20,6 +20,10 @@ export class Attempts {
   /** By `run/step/attempt`. */
   readonly #assigned = new Map<string, { readonly tenant: string; readonly block: string }>()
   readonly #finished = new Map<string, { success: boolean; processed: boolean; readonly where: string }>()
+  /** Attempts of which every copy lies below its pool's position, with the place of one. */
+  readonly #passed = new Map<string, string>()
+  /** Attempts of which a copy is still to be looked at, or that were called off. */
+  readonly #excused = new Set<string>()
   readonly #effects = new Map<string, number>()
   #lines = 0
   #unknown = 0
@@ -28,13 +32,19 @@ export class Attempts {
     this.#findings = findings
   }
 
-  assigned(record: ExecuteStep, where: string): void {
+  assigned(record: ExecuteStep, where: string, processed: boolean): void {
     const key = `${record.runId}/${record.stepId}/${record.attempt}`
     // what an executor carries forward is the same attempt again
     if (record.carried === 0 && this.#assigned.has(key)) {
       this.#findings.add('attempt_assigned_twice', where, `attempt ${key} was handed out before`)
     }
     this.#assigned.set(key, { tenant: record.tenant, block: record.block })
+    if (processed) this.#passed.set(key, where)
+    else this.#excused.add(key)
+  }
+
+  calledOff(record: CancelStep): void {
+    this.#excused.add(`${record.runId}/${record.stepId}/${record.attempt}`)
   }
 
   finished(record: AttemptFinished, where: string, processed: boolean): void {
@@ -56,6 +66,14 @@ export class Attempts {
   finish(runs: Runs, whole: Whole, effectBlocks: readonly string[]): void {
     this.#checkEvents(runs, whole)
     if (whole.events) this.#checkResults(runs)
+    for (const [key, where] of whole.result ? this.#passed : []) {
+      if (this.#finished.has(key) || this.#excused.has(key)) continue
+      this.#findings.add(
+        'step_unaccounted',
+        where,
+        `attempt ${key} counts as finished and was neither reported nor called off`,
+      )
+    }
     this.#checkEffects(runs, whole, new Set(effectBlocks))
   }
 

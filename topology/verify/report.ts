@@ -1,39 +1,47 @@
 /** What the checker found. */
 
-export type ViolationCode =
+export const VIOLATION_CODES = [
   /** An accepted run has no end although everything is processed. */
-  | 'run_lost'
+  'run_lost',
   /** A client was told that a run is accepted and the log knows nothing of it. */
-  | 'acknowledged_run_missing'
-  | 'run_accepted_twice'
-  | 'run_ended_twice'
-  | 'event_after_end'
-  | 'event_without_run'
-  | 'run_away_from_home'
-  | 'illegal_step_transition'
-  | 'attempt_out_of_order'
-  | 'attempt_applied_twice'
-  | 'attempt_assigned_twice'
-  | 'attempt_without_assignment'
-  | 'step_open_after_end'
-  | 'result_not_applied'
-  | 'completed_without_result'
-  | 'idempotency_key_gave_two_runs'
-  | 'idempotency_answers_differ'
-  | 'submission_unaccounted'
-  | 'record_unaccounted'
-  | 'letter_not_stored'
-  | 'letter_stored_twice'
-  | 'letter_replayed_twice'
-  | 'replay_without_run'
-  | 'slots_unbalanced'
-  | 'concurrency_exceeded'
-  | 'unprocessed_record'
-  | 'effect_without_attempt'
-  | 'effect_key_malformed'
-  | 'effect_missing'
-  | 'position_beyond_end'
-  | 'record_unreadable'
+  'acknowledged_run_missing',
+  'run_accepted_twice',
+  'run_ended_twice',
+  'event_after_end',
+  'event_without_run',
+  'run_away_from_home',
+  'illegal_step_transition',
+  'attempt_out_of_order',
+  'attempt_applied_twice',
+  'attempt_assigned_twice',
+  'attempt_without_assignment',
+  'step_open_after_end',
+  /** A result was taken in and its attempt still runs. */
+  'result_not_applied',
+  /** A step completed and no executor reported success. */
+  'completed_without_result',
+  'idempotency_key_gave_two_runs',
+  'idempotency_answers_differ',
+  /** A submission that was taken in became nothing. */
+  'submission_unaccounted',
+  /** A record that cannot be read was passed over without a dead letter. */
+  'record_unaccounted',
+  /** An executor counts a step as finished that it neither reported, nor was told to drop, nor copied to the tail. */
+  'step_unaccounted',
+  'letter_not_stored',
+  'letter_stored_twice',
+  'letter_replayed_twice',
+  'replay_without_run',
+  'slots_unbalanced',
+  'concurrency_exceeded',
+  'unprocessed_record',
+  'effect_without_attempt',
+  'effect_key_malformed',
+  'effect_missing',
+  'position_beyond_end',
+  'record_unreadable',
+] as const
+export type ViolationCode = (typeof VIOLATION_CODES)[number]
 
 export interface Violation {
   readonly code: ViolationCode

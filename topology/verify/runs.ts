@@ -100,7 +100,7 @@ export class Runs {
       const home = homeOf(runId, this.#partitions)
       this.#findings.add('run_away_from_home', where(runId, at), `its home is partition ${home}`)
     }
-    if (event.idempotencyKey !== null) this.#addByKey(`${tenant}/${event.idempotencyKey}`, event.runId, event.atMs)
+    if (event.idempotencyKey !== null) addTo(this.byKey, `${tenant}/${event.idempotencyKey}`, event.runId)
     if (event.replayId !== null) {
       const runs = addTo(this.byReplay, `${event.letterId}/${event.replayId}`, runId)
       if (runs > 1) {
@@ -112,14 +112,18 @@ export class Runs {
     for (const stepId of event.takenOver) stepOf(this.byId.get(runId)!, stepId).phase = 'ended'
   }
 
-  #addByKey(key: string, runId: RunId, atMs: number): void {
-    const earlier = this.byKey.get(key) ?? new Set()
-    for (const other of earlier) {
-      const endedAtMs = this.endedAtMs.get(other)
-      if (endedAtMs !== undefined && atMs - endedAtMs >= KEY_TTL_MS) continue
-      this.#findings.add('idempotency_key_gave_two_runs', key, `runs ${other} and ${runId}`)
+  /** A key names one run until it is forgotten, a while after that run's end. */
+  checkKeys(): void {
+    const acceptedAt = (runId: string) => this.acceptedAtMs.get(runId)!
+    for (const [key, runs] of this.byKey) {
+      const inOrder = [...runs].sort((a, b) => acceptedAt(a) - acceptedAt(b))
+      for (const [index, runId] of inOrder.entries()) {
+        const next = inOrder[index + 1]
+        const forgottenAtMs = (this.endedAtMs.get(runId) ?? Number.POSITIVE_INFINITY) + KEY_TTL_MS
+        if (next === undefined || acceptedAt(next) >= forgottenAtMs) continue
+        this.#findings.add('idempotency_key_gave_two_runs', key, `runs ${runId} and ${next}`)
+      }
     }
-    addTo(this.byKey, key, runId)
   }
 
   #ended(event: Extract<EventRecord, { kind: keyof typeof ENDS }>, at: At): void {

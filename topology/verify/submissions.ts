@@ -51,9 +51,8 @@ export class Submissions {
     if (key !== null && runs.byKey.has(key)) return true
     if (correlation !== null && this.answered.has(correlation)) return true
     if (letters.sources.has(`ingest/${partition}/${offset}`)) return true
-    if (runs.causes.has(`${partition}/ingest/${offset}`)) return true
     const places = this.#places.get(runId ?? body)
-    if (runId === null) return places !== undefined && places.size > 1
+    if (runId === null) return runs.causes.has(`${partition}/ingest/${offset}`) || places!.size > 1
     return isRunId(runId) && homeOf(runId, partitions) !== partition && places!.has(homeOf(runId, partitions))
   }
 }

@@ -2,7 +2,7 @@
 import { decodeIngest } from '../../schemas/codec/ingest-json.ts'
 import { decodeRecord } from '../../schemas/codec/wire.ts'
 import { DEFAULT_TENANT } from '../../schemas/ids.ts'
-import type { BeamlineRecord } from '../../schemas/records/index.ts'
+import type { BeamlineRecord, RecordKind } from '../../schemas/records/index.ts'
 import { TASK_TOPICS } from '../../schemas/topics.ts'
 import type { LogRecord, PartitionInfo } from '../log/port.ts'
 import { Attempts } from './attempts.ts'
@@ -61,10 +61,10 @@ export class Verifier {
     const where = `${record.topic} ${record.partition}:${record.offset}`
     const processed = this.#isProcessed(record, where)
     const message = decode(record)
-    if (message === null) {
+    if (message === null || !belongs(message.kind, record.topic)) {
       if (processed) this.#unreadable.push(`${record.topic}/${record.partition}/${record.offset}`)
       if (record.topic === 'events' || record.topic === 'replies') {
-        this.#findings.add('record_unreadable', where, 'it cannot be decoded by this version')
+        this.#findings.add('record_unreadable', where, 'it is no record of this topic that this version knows')
       }
       return
     }
@@ -91,6 +91,7 @@ export class Verifier {
       if (this.#letters.sources.has(source) || !whole('dlq')) continue
       this.#findings.add('record_unaccounted', source, 'it cannot be decoded, was passed over, and has no dead letter')
     }
+    this.#runs.checkKeys()
     this.#letters.finish(whole('events'))
     this.#attempts.finish(
       this.#runs,
@@ -103,7 +104,7 @@ export class Verifier {
   }
 
   #take(record: LogRecord, message: BeamlineRecord, where: string, processed: boolean): void {
-    const { partition, offset, topic } = record
+    const { partition, offset } = record
     switch (message.kind) {
       case 'TenantChanged':
         this.#concurrency.policy(message, record.timestampMs)
@@ -115,7 +116,10 @@ export class Verifier {
         this.#submissions.answered.add(`${partition}/${message.correlation}`)
         return
       case 'ExecuteStep':
-        this.#attempts.assigned(message, where)
+        this.#attempts.assigned(message, where, processed)
+        return
+      case 'CancelStep':
+        this.#attempts.calledOff(message)
         return
       case 'AttemptFinished':
         this.#attempts.finished(message, where, processed)
@@ -124,7 +128,7 @@ export class Verifier {
         this.#letters.sent(message, where, processed)
         return
     }
-    if (topic !== 'events') return
+    if (record.topic !== 'events') return
     // every kind left on this topic is an event
     const event = message as Parameters<Runs['add']>[0]
     this.#runs.add(event, { partition, offset })
@@ -207,6 +211,30 @@ export class Verifier {
       violations: findings.kept,
     }
   }
+}
+
+/** Topics of the kinds that are no events. */
+const TOPIC_OF: { readonly [K in RecordKind]?: string } = {
+  SubmitRun: 'ingest',
+  StepReady: 'route',
+  SlotReleased: 'route',
+  WorkerChanged: 'route',
+  ExecuteStep: 'execute',
+  CancelStep: 'execute',
+  AttemptFinished: 'result',
+  CancelRun: 'result',
+  DeadLetter: 'dlq',
+  PlanReplay: 'dlq',
+  ReplayDeadLetters: 'dlq',
+  DiscardDeadLetters: 'dlq',
+  FlowPublished: 'control',
+  TenantChanged: 'control',
+  Reply: 'replies',
+}
+
+function belongs(kind: RecordKind, topic: string): boolean {
+  const expected = TOPIC_OF[kind] ?? 'events'
+  return topic === expected || topic.startsWith(`${expected}.`)
 }
 
 function decode(record: LogRecord): BeamlineRecord | null {
