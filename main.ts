@@ -15,11 +15,13 @@ import { openSqliteReadModel, type SqliteReadModel } from './connectors/read-mod
 import { fileSnapshots } from './connectors/snapshots/file-snapshots.ts'
 import { createAdmission } from './gateway/admission.ts'
 import { createGateway, type Gateway } from './gateway/http/gateway.ts'
+import type { Admission } from './gateway/ports.ts'
 import { builtInBlocks } from './processors/execute/blocks/registry.ts'
 import type { Pool } from './schemas/topics.ts'
 import type { Log } from './topology/log/port.ts'
 import { sampleLoad } from './topology/node/load.ts'
 import { Node, type PoolRole } from './topology/node/node.ts'
+import { Intake } from './topology/task/intake.ts'
 import type { CommitStats } from './topology/task/observer.ts'
 import { createTopology, type TopologyOptions } from './topology/topology.ts'
 
@@ -86,6 +88,7 @@ async function start(
   const blocks = builtInBlocks(environment)
   closers.push(() => blocks.close())
   const metrics = createTaskMetrics(registry, createTaskLog(logger))
+  const intake = new Intake(environment)
   const node = new Node({
     log,
     environment,
@@ -102,7 +105,10 @@ async function start(
       },
     },
     executorObserver: createExecutorMetrics(registry, createExecutorLog(logger)),
-    taskOptions: { snapshots: fileSnapshots(join(dataFolder, 'snapshots'), (reason) => logger.warn({}, reason)) },
+    taskOptions: {
+      intake,
+      snapshots: fileSnapshots(join(dataFolder, 'snapshots'), (reason) => logger.warn({}, reason)),
+    },
     onTaskStopped: (taskId, error) => logger.error({ task: taskId, error }, 'the task has stopped'),
   })
   closers.push(() => node.drain())
@@ -116,7 +122,7 @@ async function start(
       environment,
       logger,
       metrics: createGatewayMetrics(registry),
-      admission: createAdmission(log, sampleLoad(log, node, environment)),
+      admission: countedAdmission(createAdmission(log, sampleLoad(log, node, environment)), intake),
       isReady: () => node.isReady(),
     })
     closers.push(gateway.close)
@@ -124,6 +130,14 @@ async function start(
   }
   while (!node.isReady()) await new Promise<void>((resolve) => environment.after(READY_POLL_MS, resolve))
   return { log, node, url, close }
+}
+
+function countedAdmission(admission: () => Admission, intake: Intake): () => Admission {
+  return () => {
+    const answer = admission()
+    if (answer.admit) intake.arrived()
+    return answer
+  }
 }
 
 async function openReadModel(dataFolder: string, log: Log, logger: Logger): Promise<SqliteReadModel> {

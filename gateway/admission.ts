@@ -13,7 +13,7 @@ export interface Load {
 export interface AdmissionLimits {
   /** Default 100,000. */
   readonly maxUnfinishedRuns?: number
-  /** Default 20,000. */
+  /** Default 100,000. */
   readonly maxUndecided?: number
 }
 
@@ -24,7 +24,7 @@ const ADMIT: Admission = { admit: true }
 export function createAdmission(
   log: Pick<Log, 'health'>,
   load: () => Load,
-  { maxUnfinishedRuns = 100_000, maxUndecided = 20_000 }: AdmissionLimits = {},
+  { maxUnfinishedRuns = 100_000, maxUndecided = 100_000 }: AdmissionLimits = {},
 ): () => Admission {
   return () => {
     const { writable, reason } = log.health()

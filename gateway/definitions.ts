@@ -9,14 +9,12 @@ import type { CompiledFlow } from '../schemas/flow/model.ts'
 import type { TenantId } from '../schemas/ids.ts'
 import type { FlowPublished, TenantChanged } from '../schemas/records/control.ts'
 import type { Log, LogReader, LogRecord } from '../topology/log/port.ts'
-import { checkerOf, type InputChecker } from './input-check.ts'
 import type { Logger } from './ports.ts'
 
 export interface FlowVersion {
   readonly record: FlowPublished
   /** Compiled when first asked for. */
   readonly compiled: CompiledFlow
-  readonly checkInput: InputChecker
 }
 
 const BATCH = 500
@@ -129,7 +127,6 @@ export class Definitions {
 class KnownFlow implements FlowVersion {
   readonly record: FlowPublished
   #compiled: CompiledFlow | null = null
-  #checkInput: InputChecker | null = null
 
   constructor(record: FlowPublished) {
     this.record = record
@@ -138,11 +135,6 @@ class KnownFlow implements FlowVersion {
   get compiled(): CompiledFlow {
     this.#compiled ??= compileStored(this.record.flow, this.record.document)
     return this.#compiled
-  }
-
-  get checkInput(): InputChecker {
-    this.#checkInput ??= checkerOf(this.compiled.inputSchema)
-    return this.#checkInput
   }
 }
 

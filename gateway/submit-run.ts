@@ -1,7 +1,9 @@
 /** Takes a submission: checks it as far as the edge can, gives it its id, appends it to `ingest` at its home. */
 import { parseSubmission, type SubmissionContext, SubmissionError } from '../schemas/codec/ingest-json.ts'
+import type { CompiledFlow, InputProblem } from '../schemas/flow/model.ts'
 import { didYouMean } from '../schemas/flow/nearest.ts'
 import { homeOf, newRunId, placementFor, type RunId, type TenantId } from '../schemas/ids.ts'
+import { type JsonText, parseJson } from '../schemas/json.ts'
 import type { SubmitRun } from '../schemas/records/ingest.ts'
 import type { Reply } from '../schemas/records/replies.ts'
 import type { Environment } from '../topology/environment.ts'
@@ -56,8 +58,8 @@ export function createSubmitter({ log, environment, definitions, replies, admiss
     if (!admitted.admit) throw notAdmitted(admitted)
     const record = parse(body, context)
     const known = definitions.flow(record.tenant, record.flow, record.version) ?? (await findLate(definitions, record))
-    const problems = known.checkInput(record.input)
-    if (problems !== null) throw invalidInput(record.flow, problems[0]!.message, { problems })
+    const problem = inputProblem(known.compiled, record.input)
+    if (problem !== null) throw invalidInput(record.flow, problem)
     const runId = record.runId ?? newRunId(placement(record), randomU32)
     const home = homeOf(runId, log.partitions)
     if (record.idempotencyKey !== null || record.runId !== null) return submitKeyed(record, runId, home)
@@ -94,9 +96,15 @@ async function findLate(definitions: Definitions, record: SubmitRun): Promise<Fl
   throw new RequestError('flow_not_found', message, { details: { flow, version } })
 }
 
-function invalidInput(flow: string, first: string, details: ErrorDetails): RequestError {
-  return new RequestError('invalid_request', `the input does not match the schema of flow '${flow}': ${first}`, {
-    details: { code: 'INVALID_INPUT', ...details },
+/** Ingest decides; here it is asked earlier, so that a mistake is answered at once. */
+function inputProblem(flow: CompiledFlow, input: JsonText): InputProblem | null {
+  return flow.inputSchema === null ? null : (flow.checkInput(parseJson(input))[0] ?? null)
+}
+
+function invalidInput(flow: string, { path, message }: InputProblem): RequestError {
+  const text = `the input does not match the schema of flow '${flow}': \`${path}\` ${message}`
+  return new RequestError('invalid_request', text, {
+    details: { code: 'INVALID_INPUT', path },
     intakeErrorCode: 'SCHEMA_VALIDATION_FAILED',
   })
 }

@@ -28,7 +28,12 @@ const PORTS = [
 
 /** Time, randomness and ids come through the environment. */
 const IMPURE = /\b(Date\.now|Math\.random|setTimeout|setInterval|setImmediate|randomUUID|performance\.now)\b/
-const MAY_BE_IMPURE = [/^connectors\/environment\.ts$/, /^load\//, /-(thread|worker)\.ts$/]
+const MAY_BE_IMPURE = [
+  /^connectors\/environment\.ts$/,
+  /^load\//,
+  /-(thread|worker)\.ts$/,
+  /^processors\/execute\/blocks\/workers\/serve\.ts$/,
+]
 
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })

@@ -8,7 +8,6 @@ export function echoChain(flow: string, steps: number): object {
     steps: Array.from({ length: steps }, (_, index) => ({
       id: id(index),
       type: 'echo',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: Beamline's own template
       with: index === 0 ? '${input}' : `\${steps.${id(index - 1)}.output}`,
     })),
     output: `\${steps.${id(steps - 1)}.output}`,
@@ -20,7 +19,6 @@ export const REMINDER = {
   flow: 'reminder',
   steps: [
     { id: 'later', type: 'wait', with: { for: '24h' } },
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: Beamline's own template
     { id: 'remind', type: 'echo', after: ['later'], with: '${input}' },
   ],
 }

@@ -18,7 +18,6 @@ import { progress } from './child.ts'
 
 const CONNECTIONS = 64
 const FLOWS = {
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: Beamline's own template
   'bench-echo': 'flow: bench-echo\nsteps:\n  - id: only\n    type: echo\n    with: "${input}"\n',
   'bench-wait': 'flow: bench-wait\nsteps:\n  - id: only\n    type: wait\n    with: { for: 24h }\n',
 } as const

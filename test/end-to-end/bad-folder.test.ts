@@ -99,7 +99,6 @@ test('deleting the read model and the snapshots changes nothing but the time to 
   const client = new ApiClient(first.url)
   const waiting = 'flow: waiting\nsteps:\n  - { id: later, type: wait, with: { for: 1h } }\n'
   await client.publish(waiting)
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: Beamline's own template
   await client.publish('flow: greet\nsteps:\n  - { id: say, type: echo, with: "${input.name}" }\n')
   const ids: string[] = []
   for (let number = 0; number < 20; number++) {

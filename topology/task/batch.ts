@@ -28,6 +28,8 @@ export interface Cut {
 export interface BatchListener {
   /** Something can be decided again. */
   wake(): void
+  /** Something can be decided in `ms` milliseconds. */
+  wakeIn(ms: number): void
   /** The log failed while a decision waited for it. */
   failed(error: Error): void
 }
@@ -73,15 +75,14 @@ export class Batch {
   /** Decides what there is, up to the limits. True when there may be more. */
   decide(): boolean {
     if (this.#waitsForControl) return false
-    const { environment, topology } = this.#config
+    const { environment } = this.#config
     const startedAt = environment.monotonic()
     const until = startedAt + this.#limits.sliceMs
     this.#turn.now = this.#clock.now()
     this.#turn.fuseBudget = this.#limits.fuseBudget
     let more = false
     for (const inbox of this.#inboxes) {
-      if (inbox.topic === 'ingest' && !topology.admits(this.state)) continue
-      more = this.#decideTopic(inbox, until) || more
+      more = (inbox.topic === 'ingest' ? this.#takeIn(inbox, until) : this.#decideTopic(inbox, until)) || more
       // what has arrived goes before a deadline that has passed
       if (inbox.topic === 'result') more = this.#decideDue(until) || more
       if (this.#waitsForControl) break
@@ -118,6 +119,23 @@ export class Batch {
   nextDueInMs(): number | null {
     const first = this.state.due.first()
     return first === undefined ? null : Math.max(0, first.dueAt - this.#clock.now())
+  }
+
+  /** New work: only as much as the task may hold, and no longer than intake allows. */
+  #takeIn(inbox: Inbox, until: number): boolean {
+    const { environment, topology, options } = this.#config
+    if (!topology.admits(this.state)) return false
+    const intake = options?.intake
+    if (intake === undefined) return this.#decideTopic(inbox, until)
+    const allowance = intake.allowanceMs()
+    if (allowance <= 0) {
+      if (inbox.peek() !== undefined) this.#listener.wakeIn(intake.retryMs)
+      return false
+    }
+    const startedAt = environment.monotonic()
+    const more = this.#decideTopic(inbox, Math.min(until, startedAt + allowance))
+    intake.spent(environment.monotonic() - startedAt)
+    return more
   }
 
   #decideTopic(inbox: Inbox, until: number): boolean {

@@ -10,6 +10,7 @@ import type { Environment } from '../environment.ts'
 import { type Log, LogError, type TaskLog } from '../log/port.ts'
 import type { Topology } from '../topology.ts'
 import { Batch, type BatchLimits } from './batch.ts'
+import type { Intake } from './intake.ts'
 import type { TaskObserver, TaskPhase } from './observer.ts'
 import { restoreState } from './restore.ts'
 import type { SnapshotStore } from './snapshot.ts'
@@ -22,6 +23,8 @@ const REOPEN_MAX_MS = 5_000
 
 export interface TaskOptions extends Partial<BatchLimits> {
   readonly snapshots?: SnapshotStore
+  /** Shared by the tasks of a process. Default: submissions are decided as fast as they come. */
+  readonly intake?: Intake
 }
 
 export interface TaskConfig {
@@ -112,6 +115,7 @@ export class Task {
       this.#changelogPosition = taskLog.start.changelogPosition
       this.#batch = new Batch(this.#config, state, taskLog, {
         wake: () => this.#wakeUp.soon(),
+        wakeIn: (ms) => this.#wakeUp.at(ms),
         failed: (error) => generation === this.#generation && this.#failed(error),
       })
       this.#outstanding = 0

@@ -132,7 +132,7 @@ describe('bad submissions', () => {
       'an input that does not match, with the path',
       '{"flow":"greet","input":{"name":7}}',
       400,
-      /`input\.name` is 7.*string/,
+      /`input\.name` must be string; found 7/,
     ],
     ['a missing property of the input', '{"flow":"greet","input":{}}', 400, /required property 'name'/],
     ['an unknown flow, with the nearest name', '{"flow":"gret","input":{}}', 404, /'gret'.*'greet'/],

@@ -144,15 +144,15 @@ describe('Verifier', () => {
 
   it('allows a step that was carried forward', () => {
     const history = correctHistory()
-    after(history, indexOf(history, 'ExecuteStep', A), execute(A, 1, 'a', 1))
+    insertAfter(history, indexOf(history, 'ExecuteStep', A), execute(A, 1, 'a', 1))
     expect(verify(history).violations).toEqual([])
   })
 
   it('allows a key to be used again a day after its run’s end', () => {
     const history = correctHistory()
     const later = { ...run(OTHER), atMs: T0 + 60_000 + 24 * 3_600_000 }
-    after(history, indexOf(history, 'RunCompleted'), accepted(OTHER, { ...later, idempotencyKey: 'key-b' }))
-    after(history, indexOf(history, 'RunAccepted', OTHER), { ...ended(OTHER), ...later } as never)
+    insertAfter(history, indexOf(history, 'RunCompleted'), accepted(OTHER, { ...later, idempotencyKey: 'key-b' }))
+    insertAfter(history, indexOf(history, 'RunAccepted', OTHER), { ...ended(OTHER), ...later } as never)
     expect(Object.keys(verify(history).violationCounts)).toEqual([])
   })
 
@@ -211,8 +211,8 @@ function moveEvents(history: History, runId: RunId, partition: number): void {
 function twoAtOnce(history: History): void {
   before(history, indexOf(history, 'StepCompleted'), started(A, 1, 'b'))
   before(history, indexOf(history, 'RunCompleted'), { kind: 'StepCancelled', ...step(A, 1, 'b'), reason: 'x' })
-  after(history, indexOf(history, 'ExecuteStep', A), execute(A, 1, 'b'))
-  after(history, indexOf(history, 'ExecuteStep', A) + 1, {
+  insertAfter(history, indexOf(history, 'ExecuteStep', A), execute(A, 1, 'b'))
+  insertAfter(history, indexOf(history, 'ExecuteStep', A) + 1, {
     kind: 'CancelStep',
     runId: A,
     stepId: 'b' as StepId,
