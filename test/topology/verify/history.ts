@@ -272,6 +272,6 @@ export function before(history: History, at: number, message: BeamlineRecord | n
 }
 
 /** Puts a record into the same partition as another, after it. */
-export function after(history: History, at: number, message: BeamlineRecord | null): void {
+export function insertAfter(history: History, at: number, message: BeamlineRecord | null): void {
   history.records.splice(at + 1, 0, { ...history.records[at]!, message, handled: false })
 }
