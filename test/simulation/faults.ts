@@ -11,6 +11,7 @@ import type { Prng } from './prng.ts'
 export const FAULT_NAMES = [
   'commit_lost',
   'commit_applied_unknown',
+  'log_full',
   'commit_log_full',
   'append_lost',
   'append_applied_unknown',
@@ -69,11 +70,19 @@ export interface FaultPlan {
 }
 
 /** @param intensity 0: no faults at all; 1: as usual */
-export function createFaults(random: Prng, intensity: number): FaultPlan {
+export function createFaults(random: Prng, intensity: number, nowMs: () => number): FaultPlan {
   const counts: FaultCounts = new Map()
   // each history has its own mix: some faults often, some never
   const weight = new Map(FAULT_NAMES.map((name) => [name, intensity * random.pick([0, 0.5, 1, 1, 3])]))
   const slow = random.pick([0, 1, 5, 40])
+  // once it is full, a log stays so for a while
+  const full = { untilMs: 0 }
+  const isFull = () => {
+    if (plan.active && nowMs() < full.untilMs) return true
+    if (!plan.strike('log_full', 0.004)) return false
+    full.untilMs = nowMs() + random.int(3_000)
+    return true
+  }
   const plan: FaultPlan = {
     counts,
     active: true,
@@ -84,10 +93,10 @@ export function createFaults(random: Prng, intensity: number): FaultPlan {
       return true
     },
     hooks: {
-      commit: () => pick(plan, 'commit') as CommitFault,
-      append: () => pick(plan, 'append') as AppendFault,
+      commit: () => pick(plan, 'commit', isFull) as CommitFault,
+      append: () => pick(plan, 'append', isFull) as AppendFault,
       report: (isOwner) => {
-        if (isOwner) return pick(plan, 'report') as ReportFault
+        if (isOwner) return pick(plan, 'report', isFull) as ReportFault
         return plan.strike('report_from_zombie', 0.5) ? 'unfenced_results' : 'none'
       },
       latencyMs: (verb) => latency(random, verb, slow),
@@ -97,10 +106,13 @@ export function createFaults(random: Prng, intensity: number): FaultPlan {
   return plan
 }
 
-function pick(plan: FaultPlan, verb: 'commit' | 'append' | 'report'): AppendFault {
+function pick(plan: FaultPlan, verb: 'commit' | 'append' | 'report', isFull: () => boolean): AppendFault {
   if (plan.strike(`${verb}_lost`, 0.015)) return 'lost'
   if (plan.strike(`${verb}_applied_unknown`, 0.015)) return 'applied_unknown'
-  if (plan.strike(`${verb}_log_full`, 0.01)) return 'log_full'
+  if (isFull()) {
+    plan.struck(`${verb}_log_full`)
+    return 'log_full'
+  }
   if (verb !== 'commit' && plan.strike(`${verb}_duplicate`, 0.03)) return 'duplicate'
   return 'none'
 }

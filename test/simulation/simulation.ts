@@ -9,7 +9,7 @@ import { type Clients, startClients } from './client.ts'
 import type { FaultCounts } from './faults.ts'
 import { checkOutcomes, checkTasks, type RunOutcome, verifyWorld } from './final-checks.ts'
 import { LiveChecks } from './live-checks.ts'
-import { type Nodes, startNodes } from './nodes.ts'
+import { Nodes } from './nodes.ts'
 import { createWorld, type SimulationOptions, type World } from './world.ts'
 
 const MAX_STEPS = 60_000
@@ -40,8 +40,11 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
 
 async function run(world: World): Promise<SimulationResult> {
   const live = new LiveChecks(world)
-  const clients = startClients(world, (runId) => isOnLog(world, live, runId))
-  const nodes = startNodes(world)
+  const clients = startClients(world, (runId) => {
+    live.check()
+    return live.runs.byId.has(runId)
+  })
+  const nodes = new Nodes(world)
   unsettle(world, nodes)
   const quiet = await untilQuiet(world, live, clients, nodes)
   let report: VerifyReport | null = null
@@ -57,12 +60,6 @@ async function run(world: World): Promise<SimulationResult> {
   const { problems, faults } = world
   const hash = hashOf(world)
   return { seed: world.options.seed, problems, steps, virtualMs: nowMs, hash, faults: faults.counts, outcomes, report }
-}
-
-function isOnLog(world: World, live: LiveChecks, runId: string): boolean {
-  live.check()
-  void world
-  return live.runs.byId.has(runId)
 }
 
 /** Faults that come from outside: they strike while clients are busy, and a while longer. */

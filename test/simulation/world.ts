@@ -74,7 +74,7 @@ export function createWorld(options: SimulationOptions): World {
     scheduler,
     storage,
     partitions,
-    faults: createFaults(random.fork('faults'), options.intensity ?? 1),
+    faults: createFaults(random.fork('faults'), options.intensity ?? 1, () => scheduler.nowMs),
     server,
     effects: { lines: [] },
     client: [],
