@@ -38,7 +38,12 @@ export class Intake {
   /** Milliseconds that may be spent on `ingest` now; not positive: come back after {@link retryMs}. */
   allowanceMs(): number {
     const now = this.#environment.monotonic()
-    if (now >= this.#hotUntil) return Number.POSITIVE_INFINITY
+    if (now >= this.#hotUntil) {
+      // What is spent now is free: a debt made here would stop decisions for as long once intake gets hot
+      this.#allowanceMs = SAVED_MS
+      this.#refilledAt = now
+      return Number.POSITIVE_INFINITY
+    }
     this.#allowanceMs = Math.min(SAVED_MS, this.#allowanceMs + (now - this.#refilledAt) * HOT_SHARE)
     this.#refilledAt = now
     return this.#allowanceMs
