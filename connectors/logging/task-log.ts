@@ -22,5 +22,6 @@ export function createTaskLog(logger: Logger): TaskObserver {
         'dead letter',
       ),
     reopening: (taskId, error) => log.warn({ task: taskId, error }, 'the task discards its state and opens again'),
+    snapshotFailed: (taskId, error) => log.warn({ task: taskId, error }, 'the snapshot could not be written'),
   }
 }

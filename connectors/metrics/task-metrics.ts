@@ -82,5 +82,6 @@ export function createTaskMetrics(registry: Registry, next?: TaskObserver): Task
       reopened.labels(String(taskId)).inc()
       next?.reopening(taskId, error)
     },
+    snapshotFailed: (taskId, error) => next?.snapshotFailed?.(taskId, error),
   }
 }

@@ -24,4 +24,6 @@ export interface TaskObserver {
   deadLettered(taskId: number, topic: TaskTopic | 'timer', offset: number, code: string, message: string): void
   /** The task discards its state and reopens. */
   reopening(taskId: number, error: Error): void
+  /** The task ended without a snapshot: its next start takes longer, no more. */
+  snapshotFailed?(taskId: number, error: Error): void
 }

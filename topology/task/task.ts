@@ -194,7 +194,12 @@ export class Task {
     const snapshots = this.#config.options?.snapshots
     if (snapshots === undefined) return
     const snapshot = { position: this.#changelogPosition, entries: state.entries() }
-    await snapshots.save(this.taskId, this.#config.log.id, snapshot)
+    try {
+      await snapshots.save(this.taskId, this.#config.log.id, snapshot)
+    } catch (error) {
+      // It only makes the next start faster
+      this.#config.observer.snapshotFailed?.(this.taskId, error as Error)
+    }
   }
 
   #setPhase(phase: TaskPhase): void {

@@ -65,6 +65,7 @@ function observer(): TaskObserver & { readonly failures: string[] } {
     counted: () => undefined,
     deadLettered: (_task, topic, offset, code) => failures.push(`dead ${topic}@${offset} ${code}`),
     reopening: (_task, error) => failures.push(`reopening ${(error as { code?: string }).code ?? error.message}`),
+    snapshotFailed: (_task, error) => failures.push(`snapshot ${error.message}`),
   }
 }
 
@@ -196,5 +197,16 @@ describe('Task', () => {
     await until(() => expect(second.task.phase).toBe('running'))
     expect(second.names()).toEqual(['a', 'b'])
     await second.task.drain()
+  })
+
+  it('drains even when the snapshot cannot be written', async () => {
+    const storage = createMemoryStorage(1)
+    const snapshots = { load: async () => null, save: () => Promise.reject(new Error('the disk is full')) }
+    const { log, task, watch, names } = setup(storage, {}, { snapshots })
+    await log.append([item('a')])
+    await until(() => expect(names()).toEqual(['a']))
+    await task.drain()
+    expect(task.phase).toBe('stopped')
+    expect(watch.failures).toEqual(['snapshot the disk is full'])
   })
 })
