@@ -2,8 +2,9 @@
 import { parseSubmission, type SubmissionContext, SubmissionError } from '../schemas/codec/ingest-json.ts'
 import type { CompiledFlow, InputProblem } from '../schemas/flow/model.ts'
 import { didYouMean } from '../schemas/flow/nearest.ts'
-import { homeOf, newRunId, placementFor, type RunId, type TenantId } from '../schemas/ids.ts'
+import { homeOf, newRunId, type RunId, type TenantId } from '../schemas/ids.ts'
 import { type JsonText, parseJson } from '../schemas/json.ts'
+import { placementOfSubmission } from '../schemas/placement.ts'
 import type { SubmitRun } from '../schemas/records/ingest.ts'
 import type { Reply } from '../schemas/records/replies.ts'
 import type { Environment } from '../topology/environment.ts'
@@ -36,17 +37,16 @@ export type Submit = (body: Uint8Array, context: SubmissionContext) => Promise<S
 /** The returned function throws {@link RequestError}. */
 export function createSubmitter({ log, environment, definitions, replies, admission }: SubmitterDependencies): Submit {
   const randomU32 = (): number => environment.randomU32()
-  const placement = ({ tenant, stickyKey, idempotencyKey }: SubmitRun): number => {
-    const spread = definitions.tenant(tenant)?.spread ?? null
-    const key = stickyKey ?? idempotencyKey
-    if (key === null && spread === null) return randomU32() & 0xffff
-    const spreadKey = key ?? randomU32().toString(16)
-    return placementFor(tenant, spreadKey, log.partitions, spread === null ? undefined : { partitions: spread })
+  const placement = (record: SubmitRun): number => {
+    const spread = definitions.tenant(record.tenant)?.spread ?? null
+    return placementOfSubmission(record, log.partitions, spread, randomU32) ?? randomU32() & 0xffff
   }
-  const submitKeyed = async (record: SubmitRun, runId: RunId, home: number): Promise<Submitted> => {
+  /** The answer says which run it is; without an id of its own the record gets one where its key lies. */
+  const submitAndAsk = async (record: SubmitRun): Promise<Submitted> => {
+    const home = record.runId === null ? placement(record) % log.partitions : homeOf(record.runId, log.partitions)
     const expected = replies.expect('the submission')
-    const message = { ...record, runId, replyTo: expected.replyTo }
-    const position = await log.append([outRecord('ingest', home, runId, message)]).catch((error: unknown) => {
+    const message = { ...record, replyTo: expected.replyTo }
+    const position = await log.append([outRecord('ingest', home, record.runId, message)]).catch((error: unknown) => {
       expected.forget()
       throw error
     })
@@ -60,9 +60,9 @@ export function createSubmitter({ log, environment, definitions, replies, admiss
     const known = definitions.flow(record.tenant, record.flow, record.version) ?? (await findLate(definitions, record))
     const problem = inputProblem(known.compiled, record.input)
     if (problem !== null) throw invalidInput(record.flow, problem)
-    const runId = record.runId ?? newRunId(placement(record), randomU32)
+    if (record.idempotencyKey !== null || record.runId !== null) return submitAndAsk(record)
+    const runId = newRunId(placement(record), randomU32)
     const home = homeOf(runId, log.partitions)
-    if (record.idempotencyKey !== null || record.runId !== null) return submitKeyed(record, runId, home)
     const message = { ...record, runId, replyTo: null }
     const positions = await log.append([outRecord('ingest', home, runId, message)])
     return { runId, tenant: record.tenant, repeated: false, position: positionText(positions[0]!) }

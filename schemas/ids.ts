@@ -65,7 +65,7 @@ export interface Spread {
 }
 
 /**
- * Placement of a run. `spreadKey` is the sticky key, else the idempotency key, else a random string.
+ * Placement of a run. `spreadKey` is the idempotency key, else the sticky key, else a random string.
  * Without `spread` it is the low 16 bits of murmur2(`tenant/spreadKey`); with it the run lands on one of `spread.partitions` neighbours
  * (exact when P divides 65536 or the sum stays below it, which the modulo by `partitions` here ensures).
  */

@@ -33,9 +33,11 @@ export function identify(turn: Turn, id: RunId, record: SubmitRun): Identity {
 }
 
 /** Remembers what {@link identify} compares with. */
-export function remember(turn: Turn, id: RunId, { tenant, idempotencyKey }: SubmitRun, bodyHash: string): void {
-  if (idempotencyKey === null) rememberRunId(turn, tenant, id, bodyHash)
-  else rememberKey(turn, tenant, idempotencyKey, id, bodyHash)
+export function remember(turn: Turn, id: RunId, record: SubmitRun, bodyHash: string): void {
+  const { tenant, idempotencyKey, runId } = record
+  if (idempotencyKey !== null) rememberKey(turn, tenant, idempotencyKey, id, bodyHash)
+  // an id that was made here for a key is known to nobody who could submit it again
+  if (idempotencyKey === null || runId !== null) rememberRunId(turn, tenant, id, bodyHash)
 }
 
 function isTaken(turn: Turn, id: RunId, { tenant }: SubmitRun): boolean {

@@ -1,6 +1,6 @@
 /**
- * What a task remembers of submissions, so that one appended twice is one run. Idempotency keys are kept until 24 h after the run's end; the ids
- * of runs without a key for 10 minutes, enough for a repeated append. Beyond a bound the oldest that would expire anyway go early.
+ * What a task remembers of submissions, so that one appended twice is one run. Idempotency keys are kept until 24 h after the run's end; run
+ * ids that a repeated append may bring again for 10 minutes. Beyond a bound the oldest that would expire anyway go early.
  */
 import { defineValue, long, nullable, string, type ValueOf } from '../../schemas/define.ts'
 import type { RunId, TenantId } from '../../schemas/ids.ts'

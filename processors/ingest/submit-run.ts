@@ -1,11 +1,11 @@
 /** A submission: sent to its home, recognised if it was seen before, refused, or accepted and begun. */
-import { homeOf, newRunId, type RunId } from '../../schemas/ids.ts'
+import { homeOf, type RunId } from '../../schemas/ids.ts'
 import type { Json } from '../../schemas/json.ts'
 import type { SubmitRun } from '../../schemas/records/ingest.ts'
 import { findFlow, type KnownFlow } from '../control/flows.ts'
 import { startRun } from '../result/start-run.ts'
 import type { SourceRecord, Turn } from '../turn.ts'
-import { placementOfNew } from './home.ts'
+import { idOfNew, keyLiesElsewhere } from './home.ts'
 import { identify, remember } from './identity.ts'
 import { checkInput } from './input-schema.ts'
 import { type Refusal, refuse } from './refusal.ts'
@@ -16,7 +16,7 @@ export function onSubmitRun(turn: Turn, record: SubmitRun, source: SourceRecord 
   switch (verdict.kind) {
     case 'forward':
       turn.count('records_forwarded')
-      turn.emit('ingest', verdict.home, { ...record, runId: verdict.id }, verdict.id)
+      turn.emit('ingest', verdict.home, { ...record, runId: verdict.id }, verdict.id ?? undefined)
       return
     case 'refuse':
       refuse(turn, record, source, verdict.refusal)
@@ -33,7 +33,7 @@ export function onSubmitRun(turn: Turn, record: SubmitRun, source: SourceRecord 
 }
 
 type Verdict =
-  | { readonly kind: 'forward'; readonly home: number; readonly id: RunId }
+  | { readonly kind: 'forward'; readonly home: number; readonly id: RunId | null }
   | { readonly kind: 'refuse'; readonly refusal: Refusal }
   | { readonly kind: 'duplicate'; readonly id: RunId }
   | {
@@ -47,9 +47,11 @@ type Verdict =
 function judge(turn: Turn, record: SubmitRun): Verdict {
   const wrong = checkIdentity(record)
   if (wrong !== null) return { kind: 'refuse', refusal: wrong }
-  const id = record.runId ?? newRunId(placementOfNew(turn, record), () => turn.random())
+  const id = record.runId ?? idOfNew(turn, record)
   const home = homeOf(id, turn.partitions)
-  return home === turn.partition ? judgeAtHome(turn, id, record) : { kind: 'forward', home, id }
+  if (home === turn.partition) return judgeAtHome(turn, id, record)
+  // whoever is asked about a key says where it lies, even if this task knows less of the tenant
+  return { kind: 'forward', home, id: record.idempotencyKey === null ? id : record.runId }
 }
 
 function judgeAtHome(turn: Turn, id: RunId, record: SubmitRun): Verdict {
@@ -60,6 +62,8 @@ function judgeAtHome(turn: Turn, id: RunId, record: SubmitRun): Verdict {
   const identity = identify(turn, id, record)
   if (identity.kind === 'conflict') return { kind: 'refuse', refusal: identity.refusal }
   if (identity.kind === 'duplicate') return { kind: 'duplicate', id: identity.runId }
+  const apart = keyLiesElsewhere(turn, id, record)
+  if (apart !== null) return { kind: 'refuse', refusal: apart }
   const known = findFlow(turn, record.tenant, record.flow, record.version)
   if (known === null) return { kind: 'refuse', refusal: unknownFlow(record) }
   const mismatch = checkInput(known.flow, input.value)

@@ -106,8 +106,7 @@ class SimulatedClients implements Clients {
       flow,
       input: { n: this.#random.int(11), key: `k${this.#random.int(3)}` },
       key,
-      // the sticky key decides the home, so one idempotency key must not come with several
-      stickyKey: key === null && this.#random.chance(0.2) ? `sticky-${this.#random.int(2)}` : null,
+      stickyKey: this.#random.chance(0.2) ? `sticky-${this.#random.int(2)}` : null,
       priority: this.#random.chance(0.2) ? this.#random.int(10) : null,
       metadata: this.#random.chance(0.2) ? ('{"from":"simulation"}' as JsonText) : null,
     }
@@ -189,7 +188,7 @@ class SimulatedClients implements Clients {
   }
 
   #record({ tenant, flow, input, key, stickyKey, priority, metadata }: Submission): SubmitRun {
-    const spreadKey = stickyKey ?? key ?? this.#random.u32().toString(16)
+    const spreadKey = key ?? stickyKey ?? this.#random.u32().toString(16)
     const spread = tenant.spread === null ? undefined : { partitions: tenant.spread }
     const placement = placementFor(tenant.tenant, spreadKey, this.#world.partitions, spread)
     return {

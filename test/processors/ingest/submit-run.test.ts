@@ -93,13 +93,15 @@ describe('home', () => {
   })
 
   it.each([{ idempotencyKey: 'k' }, { stickyKey: 'k' }, { idempotencyKey: 'other', stickyKey: 'k' }])(
-    'with %o it goes to the same home from everywhere, under the id it was given',
+    'with %o it goes to the same home from everywhere',
     (keys) => {
       const homes = [0, 1, 2, 3].map((partition) => {
         const { emits, driver } = at(partition, keys)
         const { record, partition: home, topic } = emits[0]!
-        const { runId } = record as { runId: RunId }
-        expect(homeOf(runId, 4)).toBe(home)
+        const { runId } = record as { runId: RunId | null }
+        // a key's home is found from the key wherever it arrives; the id is made there
+        if (home !== partition && 'idempotencyKey' in keys) expect(runId).toBe(null)
+        else expect(homeOf(runId!, 4)).toBe(home)
         expect(topic).toBe(home === partition ? 'events' : 'ingest')
         expect(driver.counts.records_forwarded ?? 0).toBe(home === partition ? 0 : 1)
         return home
@@ -107,6 +109,26 @@ describe('home', () => {
       expect(new Set(homes).size).toBe(1)
     },
   )
+
+  it('an idempotency key has one home, whatever the sticky key', () => {
+    const homes = ['a', 'b', 'c', 'd', 'e', 'f', null].map(
+      (stickyKey) => at(0, { idempotencyKey: 'k', stickyKey }).emits[0]!.partition,
+    )
+    expect(new Set(homes).size).toBe(1)
+  })
+
+  it('an idempotency key and a run id of another home are refused, as the key would not be known there', () => {
+    const home = at(0, { idempotencyKey: 'k' }).emits[0]!.partition
+    const there = newRunId(home, () => 7)
+    const elsewhere = newRunId((home + 1) % 4, () => 7)
+    expect(kinds(at(home, { idempotencyKey: 'k', runId: there }))).toContain('RunAccepted')
+    const asked = at((home + 1) % 4, { idempotencyKey: 'k', runId: elsewhere, replyTo: REPLY })
+    expect(asked.driver.replies).toMatchObject([
+      { ok: false, code: 'invalid_run_id', body: { message: expect.stringMatching(/partition.*leave out `run_id`/) } },
+    ])
+    const produced = at((home + 1) % 4, { idempotencyKey: 'k', runId: elsewhere })
+    expect(kinds(produced)).toEqual(['DeadLetter', 'RunRejected'])
+  })
 
   it('a tenant with a spread stays on its partitions', () => {
     const homes = new Set<number>()
@@ -139,6 +161,14 @@ describe('repeats', () => {
     const emits = t.send('ingest', order({ input: '{"order":2}' as JsonText }))
     expect(kinds({ emits })).toEqual(['DeadLetter'])
     expect(emits[0]?.record).toMatchObject({ category: 'record_refused', error: { code: 'RUN_ID_CONFLICT' } })
+  })
+
+  it('of a run id that came with a key are known after the end of its run too', () => {
+    const t = task()
+    t.send('ingest', order({ idempotencyKey: 'k' }))
+    t.send('result', ended(RUN, 'a' as never, 1, 'success', null, null))
+    expect(kinds({ emits: t.send('ingest', order()) })).toEqual(['DeadLetter'])
+    expect(t.emits.at(-1)?.record).toMatchObject({ error: { code: 'RUN_ID_CONFLICT' } })
   })
 
   it('of a run id are remembered ten minutes; of a live run as long as it lives', () => {
