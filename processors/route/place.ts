@@ -1,4 +1,8 @@
-/** Which partition of the pool an attempt goes to: the sticky one if its worker still owns it, else the less loaded of two drawn at random. */
+/**
+ * Which partition of the pool an attempt goes to: the sticky one if its worker still owns it, else the less loaded of two. Those are drawn at random,
+ * for a sticky key from its hash: runs of one key may have several homes, whose tasks then come to the same worker.
+ */
+import { murmur2 } from '../../schemas/murmur2.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Turn } from '../turn.ts'
 import { workerKey } from './rows.ts'
@@ -16,13 +20,13 @@ export interface Placed {
 const DEFAULT_TTL_MS = 3_600_000
 
 export function choosePartition(turn: Turn, step: Placed): number {
-  if (step.stickyKey === null) return lessLoadedOfTwo(turn, step.pool)
+  if (step.stickyKey === null) return lessLoadedOfTwo(turn, step.pool, turn.random(), turn.random())
   const key = `${step.tenant}/${step.pool}/${step.stickyKey}`
   const known = turn.get(STICKY, key)
   const valid =
     known !== undefined && known.expiresAtMs > turn.now && known.workerId === ownerOf(turn, step.pool, known.partition)
   turn.count(valid ? 'sticky_hits' : 'sticky_misses')
-  const partition = valid ? known.partition : lessLoadedOfTwo(turn, step.pool)
+  const partition = valid ? known.partition : lessLoadedOfTwo(turn, step.pool, ...drawnFrom(key))
   const ttlMs = step.stickyTtlMs ?? DEFAULT_TTL_MS
   const expiresAtMs = turn.now + ttlMs
   // a hit moves the expiry only when that is worth a write
@@ -36,13 +40,18 @@ function ownerOf(turn: Turn, pool: Pool, partition: number): string {
   return turn.get(WORKERS, workerKey(pool, partition))?.workerId ?? ''
 }
 
+function drawnFrom(key: string): [number, number] {
+  const hash = murmur2(key)
+  return [hash & 0xffff, hash >>> 16]
+}
+
 /** Partitions with a known worker are preferred; if there is none, records wait in the topic for one. */
-function lessLoadedOfTwo(turn: Turn, pool: Pool): number {
+function lessLoadedOfTwo(turn: Turn, pool: Pool, draw: number, otherDraw: number): number {
   const known = turn.index(WORKER_TABLE).partitions(pool)
   const n = known.length === 0 ? turn.partitions : known.length
   if (n === 1) return known[0] ?? 0
-  const a = turn.random() % n
-  const b = (a + 1 + (turn.random() % (n - 1))) % n
+  const a = draw % n
+  const b = (a + 1 + (otherDraw % (n - 1))) % n
   const first = known[a] ?? a
   const second = known[b] ?? b
   return loadOf(turn, pool, second) < loadOf(turn, pool, first) ? second : first
