@@ -41,7 +41,8 @@ const UNLIMITED: TenantShare = { maxConcurrency: null, ratePerSecond: null, burs
 
 /**
  * The limits divided over the partitions the tenant lies on, so that the shares add up to exactly the limit: partition number k (from 0) of n gets
- * `floor(limit / n)`, and one more if k < limit mod n. A partition the tenant does not lie on gets nothing.
+ * `floor(limit / n)`, and one more if k < limit mod n. On a partition the tenant does not lie on there may be runs from before its spread was set, or
+ * whose id was chosen elsewhere: one attempt at a time lets them end.
  */
 export function tenantShare(turn: Turn, tenant: string): TenantShare {
   const policy = turn.get(TENANTS, tenant)
@@ -55,9 +56,9 @@ export function shareOf(policy: TenantPolicy, tenant: string, partition: number,
   const here = k < n
   const limit = policy.maxConcurrency
   return {
-    maxConcurrency: limit === null ? null : here ? Math.floor(limit / n) + (k < limit % n ? 1 : 0) : 0,
-    ratePerSecond: policy.ratePerSecond === null ? null : here ? policy.ratePerSecond / n : 0,
-    burst: policy.burst === null ? null : here ? Math.max(1, policy.burst / n) : 0,
+    maxConcurrency: limit === null ? null : here ? Math.floor(limit / n) + (k < limit % n ? 1 : 0) : Math.min(1, limit),
+    ratePerSecond: policy.ratePerSecond === null ? null : policy.ratePerSecond / n,
+    burst: here ? (policy.burst === null ? null : Math.max(1, policy.burst / n)) : 1,
     weight: policy.weight,
   }
 }
