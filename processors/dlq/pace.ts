@@ -8,9 +8,12 @@ export interface Chunk {
   readonly intervalMs: number
 }
 
+/** Ten years: what is due must be an instant that a row can hold. */
+const LONGEST_MS = 315_360_000_000
+
 export function chunkOf(ratePerSecond: number, tick: number, most: number): Chunk {
   if (ratePerSecond === 0) return { letters: most, intervalMs: 1 }
-  if (ratePerSecond < 10) return { letters: 1, intervalMs: Math.ceil(1000 / ratePerSecond) }
+  if (ratePerSecond < 10) return { letters: 1, intervalMs: Math.min(LONGEST_MS, Math.ceil(1000 / ratePerSecond)) }
   const intervalMs = ratePerSecond <= most * 10 ? 100 : 10
   const perChunk = (ratePerSecond * intervalMs) / 1000
   return { letters: Math.min(most, Math.floor((tick + 1) * perChunk) - Math.floor(tick * perChunk)), intervalMs }

@@ -15,6 +15,9 @@ export interface Hold {
 /** Summing fractions of tokens must not make one arrive late. */
 const ROUNDING = 1e-9
 
+/** Ten years: what is due must be an instant that a row can hold. */
+const LONGEST_MS = 315_360_000_000
+
 const NO_SLOT: Hold = { reason: 'concurrency', wakeAtMs: null }
 const NO_RATE: Hold = { reason: 'rate', wakeAtMs: null }
 
@@ -63,7 +66,7 @@ function tokensNow(turn: Turn, tenant: string, rate: number, share: TenantShare)
 
 function millisFor(tokens: number, rate: number): number {
   // a rounding error must not cost another millisecond
-  return Math.max(1, Math.ceil((tokens * 1000) / rate - 1e-6))
+  return Math.min(LONGEST_MS, Math.max(1, Math.ceil((tokens * 1000) / rate - 1e-6)))
 }
 
 /** Without a burst of its own the bucket holds one second's tokens. */

@@ -151,6 +151,22 @@ describe('a released slot', () => {
 })
 
 describe('a change of limits', () => {
+  it('leaves a way out for runs that lie where the tenant has no share any more', () => {
+    const partitions = [0, 1, 2, 3]
+    const started = partitions.map((partition) => {
+      const task = routeTask({}, 4, partition)
+      task.send('control', limits('acme', 1, { spread: 1, maxConcurrency: 3, ratePerSecond: 10, burst: 2 }))
+      const emits = [1, 2, 3, 4].flatMap((n) => task.send('route', ready(n)))
+      const more = task.advance(99).length
+      const later = [1, 2].flatMap((n) => [...task.send('route', released(n)), ...task.advance(100)])
+      return { at_once: numbers(executed(emits)), more, later: numbers(executed(later)) }
+    })
+    const here = { at_once: [1, 2], more: 0, later: [3, 4] }
+    const left = { at_once: [1], more: 0, later: [2, 3] }
+    expect(started.filter(({ at_once }) => at_once.length > 1)).toEqual([here])
+    expect(started.filter(({ at_once }) => at_once.length <= 1)).toEqual([left, left, left])
+  })
+
   it('lets waiting steps go when the limit is raised', () => {
     const task = routeTask()
     task.send('control', limits('acme', 1, { maxConcurrency: 1 }))
@@ -166,6 +182,19 @@ describe('a change of limits', () => {
     task.send('route', ready(4))
     expect([1, 2].flatMap((n) => executed(task.send('route', released(n))))).toEqual([])
     expect(numbers(executed(task.send('route', released(3))))).toEqual([4])
+  })
+
+  it('keeps rows that can be stored however slowly a large bucket fills', () => {
+    const task = routeTask()
+    task.send('control', limits('acme', 1, { ratePerSecond: 1, burst: 1 }))
+    task.send('route', ready(1))
+    task.send('control', limits('acme', 2, { ratePerSecond: 1e-6, burst: 1e9 }))
+    task.advance(0)
+    task.send('route', ready(2))
+    expect(() => TOKENS.type.toBuffer(task.state.rows(TOKENS).get('acme')!)).not.toThrow()
+    task.send('control', limits('acme', 3, { ratePerSecond: 1e-300, burst: 1 }))
+    task.advance(0)
+    for (const row of task.state.rows(LANES).values()) expect(() => LANES.type.toBuffer(row)).not.toThrow()
   })
 
   it('wakes a tenant whose rate was nothing', () => {
@@ -232,6 +261,18 @@ describe('placement', () => {
     task.send('route', worker(first, 'w2'))
     partitionOf(task, 20)
     expect(task.counts.sticky_misses).toBe(2)
+  })
+
+  it('comes to the same worker on every task', () => {
+    const chosen = [0, 1, 2, 3].map((partition) => {
+      const task = routeTask({}, 8, partition)
+      // so that the tasks draw different numbers
+      for (let n = 0; n < partition; n++) task.send('route', released(100))
+      for (let n = 0; n < 8; n++) task.send('route', worker(n, `w${n}`))
+      return ['k1', 'k2', 'k3', 'k4'].map((stickyKey, n) => partitionOf(task, n, { ...sticky, stickyKey }))
+    })
+    expect(new Set(chosen.map(String)).size).toBe(1)
+    expect(new Set(chosen[0]).size).toBeGreaterThan(1)
   })
 
   it('forgets the sticky partition when the time is over, but not while it is used', () => {

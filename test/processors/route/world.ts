@@ -63,9 +63,9 @@ export function worker(partition: number, workerId: string, fields: Partial<Work
   return { kind: 'WorkerChanged', pool: 'io', partition, workerId, state: 'assigned', capacity: 4, ...fields }
 }
 
-export function routeTask(options: RouteOptions = {}, partitions = 1): TaskDriver {
+export function routeTask(options: RouteOptions = {}, partitions = 1, partition = 0): TaskDriver {
   const route = createRoute({ attemptInput: () => INPUT, ...options })
-  return driveTask([control, route], { partitions, now: START_MS })
+  return driveTask([control, route], { partitions, partition, now: START_MS })
 }
 
 export function executed(emits: readonly Emitted[]): (ExecuteStep & { readonly partition: number })[] {
