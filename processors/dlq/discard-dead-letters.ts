@@ -12,7 +12,7 @@ export function onDiscardDeadLetters(settings: DlqSettings, turn: Turn, record: 
   const request: RequestRow = { action: 'discard', filter, ratePerSecond: 0, patch: null, requestedBy, reason }
   let matched = 0
   for (const _ of openLetters(turn, filter)) matched++
-  // no replay id looks like this: it is the record's place in the log
+  // by the record's place in the log
   const id = `discard ${turn.cause.topic}/${turn.cause.offset}`
   startSweep(settings, turn, id, request, { matched, scheduled: matched, refused: 0 })
   const body: DlqDiscardBody = { matched, discarded: matched }

@@ -7,11 +7,11 @@ import { actionOf } from './replay-action.ts'
 import type { RequestRow } from './rows.ts'
 import type { DlqSettings } from './settings.ts'
 import { SWEEPS } from './stores.ts'
-import { type SweepStart, startSweep } from './sweep.ts'
+import { replayKey, type SweepStart, startSweep } from './sweep.ts'
 
 /** Begins a replay and answers what it will do. A replay id that is known changes nothing and gets the first answer again. */
 export function onReplayDeadLetters(settings: DlqSettings, turn: Turn, record: ReplayDeadLetters): void {
-  const known = turn.get(SWEEPS, record.replayId)
+  const known = turn.get(SWEEPS, replayKey(record.filter.tenant, record.replayId))
   const wrong = problemOf(record)
   if (known !== undefined) answer(turn, record, 'already_scheduled', known)
   else if (wrong === null) begin(settings, turn, record)
@@ -22,7 +22,7 @@ function begin(settings: DlqSettings, turn: Turn, record: ReplayDeadLetters): vo
   const { filter, ratePerSecond, patch, requestedBy, reason } = record
   const request: RequestRow = { action: 'replay', filter, ratePerSecond, patch, requestedBy, reason }
   const start = countLetters(turn, request, record.limit)
-  startSweep(settings, turn, record.replayId, request, start)
+  startSweep(settings, turn, replayKey(filter.tenant, record.replayId), request, start)
   answer(turn, record, 'scheduled', start)
 }
 

@@ -24,7 +24,7 @@ export const LETTERS: StoreDef<LetterRow> = {
   indexes: [LETTER_INDEX],
 }
 
-/** By replay id, or by the log position of a discard: how far it has come. Kept for the retention, so that a repeat does nothing. */
+/** By `tenant/replay id`, or by the log position of a discard: how far it has come. Kept for the retention, so that a repeat does nothing. */
 export const SWEEPS: StoreDef<SweepRow> = {
   name: 'sweeps',
   id: 41,

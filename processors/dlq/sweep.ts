@@ -1,4 +1,5 @@
 /** Replays and discards go through the matching letters chunk by chunk, each in a turn of its own. */
+import type { TenantId } from '../../schemas/ids.ts'
 import { type DueHandler, dueHandler, type Turn } from '../turn.ts'
 import { matches } from './letter-filter.ts'
 import { LETTER_INDEX } from './letter-index.ts'
@@ -13,6 +14,11 @@ import { COUNTERS, LETTERS, REQUESTS, SWEEPS } from './stores.ts'
 const LOOK_AT = 10_000
 
 export type SweepStart = Pick<SweepRow, 'matched' | 'scheduled' | 'refused'>
+
+/** Key of a replay's sweep; no key of a discard looks like this, since a tenant has neither space nor slash. */
+export function replayKey(tenant: TenantId, replayId: string): string {
+  return `${tenant}/${replayId}`
+}
 
 /** Begins with the letters that are stored by now; later ones are not part of it. */
 export function startSweep(
@@ -73,7 +79,10 @@ function sweepChunk(settings: DlqSettings, turn: Turn, id: string, row: SweepRow
 }
 
 function act(turn: Turn, letterId: string, letter: LetterRow, id: string, request: RequestRow): boolean {
-  if (request.action === 'replay') return replayLetter(turn, letterId, letter, id, request)
+  if (request.action === 'replay') {
+    const replayId = id.slice(request.filter.tenant.length + 1)
+    return replayLetter(turn, letterId, letter, replayId, request)
+  }
   markDiscarded(turn, letterId, letter, request.reason ?? '', request.requestedBy)
   return true
 }

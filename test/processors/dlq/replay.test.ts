@@ -99,8 +99,8 @@ describe('a replay of a record', () => {
     for (const record of from) dlq.handlers.DeadLetter!(new TestTurn(state, stores), record, null)
     dlq.handlers.ReplayDeadLetters!(new TestTurn(state, stores), request, null)
     const turn = new TestTurn(state, stores)
-    const row = state.rows(SWEEPS).get(request.replayId)
-    dlq.due.find((due) => due.store === SWEEPS)!.handle(turn, request.replayId, row)
+    const [key, row] = [...state.rows(SWEEPS)][0]!
+    dlq.due.find((due) => due.store === SWEEPS)!.handle(turn, key, row)
     return turn.raw.map(({ value, ...rest }) => ({ ...rest, value: Buffer.from(value).toString() }))
   }
 
@@ -127,6 +127,15 @@ describe('a replay of a record', () => {
 })
 
 describe('which letters', () => {
+  it('a replay id belongs to its tenant', () => {
+    const other = 'other' as TenantId
+    const task = dlqTask([runLetter(1), runLetter(2, { tenant: other })])
+    task.send('control', published(1, other))
+    expect(replayed(task, replay())).toEqual([1])
+    expect(replayed(task, replay({ filter: filter({ tenant: other }) }))).toEqual([2])
+    expect(task.replies.map(({ code }) => code)).toEqual(['scheduled', 'scheduled'])
+  })
+
   const timeout = { ...runLetter(1).error, code: 'TIMEOUT' }
   const all = [
     runLetter(0),
@@ -227,11 +236,17 @@ describe('the pace', () => {
     task.send('dlq', replay({ ratePerSecond: 10 }))
     const before = submitted(task.advance(950)).length
     const rows = task.state.snapshot()
-    expect(rows.sweeps).toMatchObject({ r1: { left: 30 - before, ended: 'no' } })
+    expect(rows.sweeps).toMatchObject({ 'acme/r1': { left: 30 - before, ended: 'no' } })
     task.now += 60_000
     expect(submitted(task.advance(0))).toHaveLength(1)
     expect(submitted(task.advance(899))).toHaveLength(8)
     expect(submitted(task.advance(60_000))).toHaveLength(30 - before - 9)
+  })
+
+  it('can be next to nothing, with a next time that a row can hold', () => {
+    const task = dlqTask(letters(3))
+    expect(replayed(task, replay({ ratePerSecond: 1e-300 }))).toEqual([0])
+    expect(() => SWEEPS.type.toBuffer(task.state.snapshot().sweeps!['acme/r1'])).not.toThrow()
   })
 
   it('without a cap goes in small turns', () => {
