@@ -4,7 +4,7 @@ import type { JsonText } from '../../schemas/json.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import type { Turn } from '../turn.ts'
 import { expressionFailure } from './failures.ts'
-import { openRun } from './open-run.ts'
+import { openRun, stepRow } from './open-run.ts'
 import { STEPS, stepKey } from './run-store.ts'
 import { templateText } from './template-text.ts'
 
@@ -28,7 +28,7 @@ export function attemptIsWanted(turn: Turn, runId: RunId, stepId: StepId, attemp
 
 /**
  * The attempt's rendered input, or the error of a template that cannot be rendered: the caller then ends the attempt with it.
- * `null`: nobody wants the attempt any more ({@link attemptIsWanted}).
+ * It is the same for every attempt, whatever has ended since the step began. `null`: nobody wants the attempt any more ({@link attemptIsWanted}).
  */
 export function attemptInput(turn: Turn, runId: RunId, stepId: StepId, attempt: number): AttemptInput | null {
   if (!attemptIsWanted(turn, runId, stepId, attempt)) return null
@@ -37,7 +37,7 @@ export function attemptInput(turn: Turn, runId: RunId, stepId: StepId, attempt: 
   if (run === null || step === undefined || step.action.kind !== 'block') return null
   const { flow, version, traceparent } = run.head
   try {
-    const input = templateText(run, step.action.with)
+    const input = templateText(run, step.action.with, stepRow(run, step)!.order)
     return { ok: true, flow, version, block: step.action.block, input, timeoutMs: step.timeoutMs, traceparent }
   } catch (thrown) {
     return { ok: false, error: expressionFailure(thrown) }

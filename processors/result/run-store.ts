@@ -44,6 +44,8 @@ const stepFields = {
   met: int,
   unmet: int,
   broken: int,
+  /** How many steps of the run had ended when it began, which are those it sees; with itself once it has ended. */
+  order: int,
 }
 export type StepRow = ValueOf<typeof stepFields>
 
@@ -97,4 +99,5 @@ export const UNREACHED: StepRow = {
   met: 0,
   unmet: 0,
   broken: 0,
+  order: 0,
 }

@@ -6,7 +6,8 @@ import { inputRow, type OpenRun, outputRow, stepRow } from './open-run.ts'
 import { parsePayload } from './payloads.ts'
 import { hasEnded } from './states.ts'
 
-export function scopeOf(run: OpenRun): Scope {
+/** `seen`: only the first so many steps that ended are there. */
+export function scopeOf(run: OpenRun, seen = Number.POSITIVE_INFINITY): Scope {
   let steps: Scope['steps'] | undefined
   return {
     get input(): Json {
@@ -14,7 +15,7 @@ export function scopeOf(run: OpenRun): Scope {
     },
     vars: run.flow.vars,
     get steps(): Scope['steps'] {
-      steps ??= stepsOf(run)
+      steps ??= stepsOf(run, seen)
       return steps
     },
     get run(): Scope['run'] {
@@ -25,9 +26,9 @@ export function scopeOf(run: OpenRun): Scope {
 }
 
 /** Behaves like an object with an entry per step that has ended, and costs nothing for those that are not read. */
-function stepsOf(run: OpenRun): Scope['steps'] {
+function stepsOf(run: OpenRun, seen: number): Scope['steps'] {
   const find = (name: string | symbol): StepScope | undefined =>
-    typeof name === 'string' ? stepScope(run, name) : undefined
+    typeof name === 'string' ? stepScope(run, name, seen) : undefined
   return new Proxy<{ [id: string]: StepScope }>(
     {},
     {
@@ -42,10 +43,10 @@ function stepsOf(run: OpenRun): Scope['steps'] {
   )
 }
 
-function stepScope(run: OpenRun, id: string): StepScope | undefined {
+function stepScope(run: OpenRun, id: string, seen: number): StepScope | undefined {
   const step = run.flow.byId.get(id as StepId)
   const row = step === undefined ? undefined : stepRow(run, step)
-  if (step === undefined || row === undefined || !hasEnded(row.state)) return undefined
+  if (step === undefined || row === undefined || !hasEnded(row.state) || row.order > seen) return undefined
   return {
     get output(): Json {
       const payload = outputRow(run, step)

@@ -10,7 +10,7 @@ import type { SkipReason } from './join.ts'
 import { changeHead, type OpenRun, stepRow } from './open-run.ts'
 import { releaseSlot, stepFields, tell } from './report.ts'
 import { type StepRow, UNREACHED } from './run-store.ts'
-import { type StepState, stepMove } from './states.ts'
+import { hasEnded, type StepState, stepMove } from './states.ts'
 
 interface Details {
   readonly attempt?: number
@@ -29,6 +29,7 @@ function move(run: OpenRun, step: CompiledStep, to: StepState, details: Details 
     met: before.met,
     unmet: before.unmet,
     broken: before.broken,
+    order: hasEnded(to) ? run.head.ended + 1 : before.state === 'pending' ? run.head.ended : before.order,
   }
   run.steps.set(step.index, row)
   return row

@@ -72,7 +72,7 @@ describe('AttemptFinished', () => {
     const outcome = decide(result, state({}, { a: ready, b: ready }), finished('a', '"A"'))
     expect(outcome.writes).toEqual([
       { store: 'runs', key: RUN, value: { ...head, ended: 1 } },
-      { store: 'steps', key: `${RUN}/a`, value: { ...ready, state: 'completed', sinceMs: NOW } },
+      { store: 'steps', key: `${RUN}/a`, value: { ...ready, state: 'completed', sinceMs: NOW, order: 1 } },
       { store: 'steps', key: `${RUN}/c`, value: { ...UNREACHED, met: 1 } },
       { store: 'payloads', key: `${RUN}/a`, value: { text: '"A"' } },
     ])
@@ -89,7 +89,7 @@ describe('AttemptFinished', () => {
       `steps ${RUN}/c`,
       `payloads ${RUN}/b`,
     ])
-    expect(outcome.writes[2]?.value).toEqual({ ...ready, sinceMs: NOW, met: 1 })
+    expect(outcome.writes[2]?.value).toEqual({ ...ready, sinceMs: NOW, met: 1, order: 2 })
     expect(records(outcome)).toEqual([
       released('b', 'finished'),
       completed('b', '"B"'),

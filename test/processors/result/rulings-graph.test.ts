@@ -52,6 +52,20 @@ describe('joins', () => {
     expect(s.story().at(-1)).toBe('RunCompleted')
   })
 
+  it.each([
+    ['text', '${steps.a.output || `"none"`} and ${steps.b.output}', 'none and B'],
+    ['whole', '${steps.a.output}', null],
+  ])('any: what completes later is not seen by the step, nor by its next attempts (%s)', (_form, given, seen) => {
+    const retry = { attempts: 3, base: '1s', jitter: 0 }
+    const s = scenario(flow([echo('a'), echo('b'), echo('c', { after: ['a', 'b'], join: 'any', with: given, retry })]))
+    s.finish('b', 'B')
+    expect(s.attempts.get(`${RUN}/c`)?.input).toBe(seen)
+    s.fail('c', { class: 'transient' })
+    s.finish('a', 'A')
+    s.advance(1000)
+    expect(s.attempts.get(`${RUN}/c`)).toMatchObject({ attempt: 2, input: seen })
+  })
+
   it('any: a completion after the step has ended changes nothing', () => {
     const s = scenario(flow([echo('a'), echo('b'), echo('c', { after: ['a', 'b'], join: 'any' })]))
     s.finish('b')
