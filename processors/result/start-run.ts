@@ -1,4 +1,6 @@
 /** A submission that ingest accepted becomes a run, in the same decision. */
+import { hash } from 'node:crypto'
+import { MAX_KEY_LENGTH } from '../../schemas/codec/submission-check.ts'
 import type { CompiledFlow, CompiledStep } from '../../schemas/flow/model.ts'
 import type { RunId } from '../../schemas/ids.ts'
 import { type Json, toJsonText } from '../../schemas/json.ts'
@@ -61,10 +63,15 @@ function stickyKeyOf(run: OpenRun): string | null {
   if (sticky === null) return null
   try {
     const key = sticky.key.evaluate(scopeOf(run))
-    return key === null || key === '' ? null : typeof key === 'string' ? key : toJsonText(key)
+    return key === null || key === '' ? null : bounded(typeof key === 'string' ? key : toJsonText(key))
   } catch {
     return null
   }
+}
+
+/** The key goes into every record of a step, so a long one is replaced by its hash. */
+function bounded(key: string): string {
+  return key.length <= MAX_KEY_LENGTH ? key : hash('sha256', key, 'hex')
 }
 
 /** Outputs a replay brings along; of steps the flow still has, each once. */
