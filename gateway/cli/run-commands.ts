@@ -13,6 +13,12 @@ interface SubmitOptions {
   readonly wait?: string
 }
 
+interface ListOptions {
+  readonly flow?: string
+  readonly status?: string
+  readonly limit: string
+}
+
 export function addRunCommands(program: Command, act: Act): void {
   const run = program.command('run').description('start, show and cancel runs')
   run
@@ -35,9 +41,10 @@ export function addRunCommands(program: Command, act: Act): void {
   run
     .command('list')
     .description('list runs, newest first')
+    .option('--flow <name>', 'runs of this flow')
     .option('--status <status>', 'accepted, running, completed, failed, cancelled or timed_out')
     .option('--limit <n>', 'at most this many', '20')
-    .action(act((shell, options: { readonly status?: string; readonly limit: string }) => list(shell, options)))
+    .action(act((shell, options: ListOptions) => list(shell, options)))
   run
     .command('cancel <run-id>')
     .description('cancel a run')
@@ -71,11 +78,10 @@ function parsedInput(text: string): unknown {
   }
 }
 
-async function list(
-  shell: Shell,
-  { status, limit }: { readonly status?: string; readonly limit: string },
-): Promise<void> {
-  const query = new URLSearchParams({ limit, ...(status === undefined ? {} : { status }) })
+async function list(shell: Shell, { flow, status, limit }: ListOptions): Promise<void> {
+  const query = new URLSearchParams({ limit })
+  if (flow !== undefined) query.set('flow', flow)
+  if (status !== undefined) query.set('status', status)
   const answer = await shell.api.call('GET', `/api/v1/runs?${query}`)
   const lines = (answer.runs as readonly Answer[]).map((run) => {
     const at = new Date(Number(run.accepted_at_ms)).toISOString()

@@ -87,6 +87,8 @@ describe('beamline', () => {
     const shown = await beamline(['run', 'show', run.run_id])
     expect(shown.out).toMatch(new RegExp(`^${run.run_id} {2}greet v1 {2}completed in \\d+ ms\n {2}hello {2}completed`))
     expect((await beamline(['run', 'list', '--status', 'completed'])).out).toMatch(run.run_id)
+    expect((await beamline(['run', 'list', '--flow', 'greet', '--status', 'completed'])).out).toMatch(run.run_id)
+    expect((await beamline(['run', 'list', '--flow', 'other'])).out).toBe('no runs\n')
     expect(await beamline(['run', 'cancel', run.run_id])).toMatchObject({
       code: 1,
       err: expect.stringMatching(/ended already/),
