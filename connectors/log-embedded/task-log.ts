@@ -60,8 +60,11 @@ export class EmbeddedTaskLog implements TaskLog {
   async *changelog(
     from: number,
   ): AsyncIterable<{ readonly entries: readonly ChangelogEntry[]; readonly position: number }> {
+    this.#checkOwner()
     await this.#source.begin(this.taskId, from)
     for (;;) {
+      // A task has one changelog cursor, which is the next owner's by now
+      this.#checkOwner()
       const part = await this.#source.next(this.taskId, this.start.changelogPosition)
       if (part === null) return
       yield { entries: decodeEntries(part.data), position: part.position }
@@ -69,6 +72,7 @@ export class EmbeddedTaskLog implements TaskLog {
   }
 
   poll(topic: TaskTopic, max: number): readonly LogRecord[] {
+    this.#checkOwner()
     return this.#cursors.get(topic)!.poll(max)
   }
 
@@ -90,33 +94,37 @@ export class EmbeddedTaskLog implements TaskLog {
     })
   }
 
-  caughtUp(topic: TaskTopic): Promise<void> {
-    return this.#cursors.get(topic)!.reach(this.#sequencer.partition(topic, this.taskId).durable)
+  async caughtUp(topic: TaskTopic): Promise<void> {
+    this.#checkOwner()
+    await this.#cursors.get(topic)!.reach(this.#sequencer.partition(topic, this.taskId).durable)
+    this.#checkOwner()
   }
 
   async commit(request: CommitRequest): Promise<CommitResult> {
-    if (this.#ended !== null) throw this.#ended
+    this.#checkOwner()
     // Whoever commits has restored
     this.#unpin()
     const { appends, changelog } = request
     const offsets = [...request.offsets].map(
       ([topic, next]) => [this.#sequencer.partition(topic, this.taskId), next] as const,
     )
-    const submitted = this.#sequencer.submit({
-      appends,
-      changelog: { task: this.taskId, entries: changelog },
-      offsets,
-    })
-    this.#outstanding.add(submitted.done)
+    let done: Promise<void> | null = null
     try {
-      await submitted.done
+      const submitted = this.#sequencer.submit({
+        appends,
+        changelog: { task: this.taskId, entries: changelog },
+        offsets,
+      })
+      done = submitted.done
+      this.#outstanding.add(done)
+      await done
+      return { offsets: submitted.offsets, changelogPosition: submitted.position }
     } catch (error) {
       this.end(error as LogError)
       throw error
     } finally {
-      this.#outstanding.delete(submitted.done)
+      if (done !== null) this.#outstanding.delete(done)
     }
-    return { offsets: submitted.offsets, changelogPosition: submitted.position }
   }
 
   /** Whether it read records that are gone since. */
@@ -126,11 +134,17 @@ export class EmbeddedTaskLog implements TaskLog {
     )
   }
 
-  /** No commit is taken from now on, and nothing is polled. */
+  /** No commit is taken from now on, and nothing is polled; the owner is woken to find that out. */
   end(error: LogError): void {
-    this.#ended ??= error
+    if (this.#ended !== null) return
+    this.#ended = error
     this.#unpin()
     for (const cursor of this.#cursors.values()) cursor.close()
+    this.#wake()
+  }
+
+  #checkOwner(): void {
+    if (this.#ended !== null) throw this.#ended
   }
 
   #unpin(): void {

@@ -71,6 +71,7 @@ export interface TaskLog {
   /**
    * Up to `max` next records of the task's partition of the topic, in order, without waiting; handled ones are passed over. May contain records
    * whose append is not durable yet, if the log guarantees that a later commit becomes durable only with them.
+   * @throws {LogError} if the log knows already that no commit can succeed any more; it calls the listener of `onRecords` then
    */
   poll(topic: TaskTopic, max: number): readonly LogRecord[]
   /** Offset after the last record that `poll` returned or passed over. */

@@ -11,6 +11,7 @@ import {
   staysPending,
   take,
   texts,
+  turn,
   until,
 } from './harness.ts'
 
@@ -119,5 +120,28 @@ export function faults(harness: () => LogHarness, opened: (log: Log) => Log): vo
     await log.append([record('result', 1, 'kept')])
     expect(texts(await pollAll(again, 'result'))).toEqual(['kept'])
     expect(texts(await readAll(log, 'result', 1))).toEqual(['kept'])
+  })
+
+  it('tells a task that saw records which were taken back, though it had nothing to commit', async (context) => {
+    const h = harness()
+    if (h.faults === undefined) return context.skip()
+    const log = await open()
+    const writer = await log.openTask(0)
+    const reader = await log.openTask(1)
+    const release = h.faults.hold()
+    h.faults.failNext('before')
+    const failed = expect(writer.commit(request([record('result', 1, 'lost')]))).rejects.toThrow()
+    const seen = reader.poll('result', 10)
+    let told = false
+    await turn()
+    reader.onRecords(() => {
+      told = true
+    })
+    release()
+    await failed
+    if (seen.length === 0) return
+    await until(() => told)
+    expect(() => reader.poll('control', 10)).toThrow('made to fail')
+    await expect(reader.caughtUp('control')).rejects.toThrow('made to fail')
   })
 }

@@ -232,7 +232,10 @@ it('refuses a record over the limit, and everything in the same call', async () 
   const refusal = { code: 'RECORD_TOO_LARGE', message: expect.stringContaining('101 bytes; at most 100') }
   await expect(log.append([small, large])).rejects.toMatchObject(refusal)
   const task = await log.openTask(0)
-  await expect(task.commit(request([small, large]))).rejects.toMatchObject(refusal)
+  const refused = expect(task.commit(request([small, large]))).rejects.toMatchObject(refusal)
+  // what was decided on top of it must not take effect either
+  await expect(task.commit(request([small]))).rejects.toMatchObject(refusal)
+  await refused
   expect(await readAll(log, 'events', 0)).toEqual([])
   expect((await log.append([record('events', 0, 'x'.repeat(100))]))[0]?.offset).toBe(0)
 })
