@@ -4,6 +4,7 @@ import type { DlqPlanAction } from '../../schemas/dlq-plan.ts'
 import { homeOf, newRunId, placementOf, type RunId } from '../../schemas/ids.ts'
 import { isTopic } from '../../schemas/topics.ts'
 import { FLOWS } from '../control/flows.ts'
+import { NEW_RUN_HEADER } from '../ingest/refusal.ts'
 import { ControlBehind, type Turn } from '../turn.ts'
 import { REPLAYED_LETTER_HEADER } from './dead-letter.ts'
 import { markReplayed } from './letters.ts'
@@ -93,7 +94,9 @@ function submitAgain(
 function appendAgain(turn: Turn, letterId: string, row: LetterRow, record: LetterRecord, request: RequestRow): void {
   if (!isTopic(row.topic)) return
   const value = request.patch === null ? record.value : Buffer.from(request.patch)
-  turn.emitRaw(row.topic, row.partition, record.key, value, { ...record.headers, [REPLAYED_LETTER_HEADER]: letterId })
+  const headers = { ...record.headers, [REPLAYED_LETTER_HEADER]: letterId }
+  const refused = row.category === 'record_refused' && row.topic === 'ingest'
+  turn.emitRaw(row.topic, row.partition, record.key, value, refused ? { ...headers, [NEW_RUN_HEADER]: 'yes' } : headers)
 }
 
 /** The same letter and replay give the same run, with the home of the run that failed. */

@@ -3,6 +3,7 @@ import { decodeIngest } from '../../schemas/codec/ingest-json.ts'
 import { DEFAULT_TENANT } from '../../schemas/ids.ts'
 import { dueHandler, handlers, type Processor } from '../turn.ts'
 import { forgetKey, forgetRunId, IDEMPOTENCY, RECENT_RUNS } from './known-runs.ts'
+import { NEW_RUN_HEADER } from './refusal.ts'
 import { onSubmitRun } from './submit-run.ts'
 
 export const ingest: Processor = {
@@ -10,5 +11,8 @@ export const ingest: Processor = {
   stores: [IDEMPOTENCY, RECENT_RUNS],
   handlers: handlers({ SubmitRun: onSubmitRun }),
   due: [dueHandler(IDEMPOTENCY, forgetKey), dueHandler(RECENT_RUNS, forgetRunId)],
-  decode: ({ value, headers }) => decodeIngest(value, { headers, defaultTenant: DEFAULT_TENANT, nowMs: 0 }),
+  decode({ value, headers }) {
+    const submission = decodeIngest(value, { headers, defaultTenant: DEFAULT_TENANT, nowMs: 0 })
+    return headers?.[NEW_RUN_HEADER] === undefined ? submission : { ...submission, runId: null }
+  },
 }

@@ -23,6 +23,9 @@ export interface Refusal {
   readonly idIsTaken?: true
 }
 
+/** Header of a refused submission that is appended again: the run id it came with has had its end, so it gets another. */
+export const NEW_RUN_HEADER = 'beamline-new-run'
+
 /** Answers whoever waits; where nobody does, the record becomes a dead letter, and the run id it promised an end. */
 export function refuse(turn: Turn, record: SubmitRun, source: SourceRecord | null, refusal: Refusal): void {
   const { code, message, details } = refusal

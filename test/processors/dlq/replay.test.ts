@@ -3,11 +3,14 @@ import { control } from '../../../processors/control/control.ts'
 import { createDlq } from '../../../processors/dlq/dlq.ts'
 import { fingerprintOf } from '../../../processors/dlq/fingerprint.ts'
 import { REQUESTS, SWEEPS } from '../../../processors/dlq/stores.ts'
+import { ingest } from '../../../processors/ingest/ingest.ts'
 import type { StoreDef } from '../../../processors/turn.ts'
+import { encodeRecord } from '../../../schemas/codec/wire.ts'
 import { homeOf, isRunId, type TenantId } from '../../../schemas/ids.ts'
 import { asJsonText } from '../../../schemas/json.ts'
 import type { ReplayDeadLetters } from '../../../schemas/records/dlq.ts'
 import { type TaskDriver, TestState, TestTurn } from '../../support/outcome.ts'
+import { submission } from '../result/scenario.ts'
 import {
   DAY_MS,
   discard,
@@ -114,6 +117,16 @@ describe('a replay of a record', () => {
         headers: { trace_id: 't1', 'beamline-replayed-letter': 'ingest-0-3' },
       },
     ])
+  })
+
+  it('gives a refused submission a new run: the id it came with has had its end', () => {
+    const refused = recordLetter(3, { category: 'record_refused', topic: 'ingest' })
+    const [raw] = rawOf(replay(), refused)
+    const value = encodeRecord({ ...submission('orders'), runId: runIdOf(3) })
+    const source = { topic: 'ingest', partition: 0, offset: 9, key: null, headers: raw!.headers, value } as const
+    expect(ingest.decode!(source)).toMatchObject({ kind: 'SubmitRun', runId: null, flow: 'orders' })
+    const [unreadable] = rawOf(replay(), recordLetter(3))
+    expect(ingest.decode!({ ...source, headers: unreadable!.headers })).toMatchObject({ runId: runIdOf(3) })
   })
 
   it('gives one record a new value, and several none', () => {
