@@ -42,6 +42,7 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Embe
 export class EmbeddedLog implements Log {
   readonly id: string
   readonly partitions: number
+  readonly maxRecordBytes: number
   readonly #threads: Threads
   readonly #options: EmbeddedLogOptions
   readonly #sequencer: Sequencer
@@ -60,6 +61,7 @@ export class EmbeddedLog implements Log {
     const { environment, partitions } = options
     this.id = threads.state.id
     this.partitions = partitions
+    this.maxRecordBytes = options.maxRecordBytes ?? 8 << 20
     this.#threads = threads
     this.#options = options
     this.#openings = new Array(partitions).fill(0)
@@ -68,7 +70,7 @@ export class EmbeddedLog implements Log {
     this.#sequencer = new Sequencer(threads.state, {
       environment,
       writer: options.interpose?.(writer) ?? writer,
-      maxRecordBytes: options.maxRecordBytes ?? 8 << 20,
+      maxRecordBytes: this.maxRecordBytes,
       tail: { maxRecords: options.tailRecords ?? 20_000, maxBytes: options.tailBytes ?? 64 << 20 },
       onWritten: (sent) => this.#housekeeping.written(sent),
       onResumed: (error) => this.#endTasksThatReadTooFar(error),

@@ -31,6 +31,7 @@ const DEFAULT_MAX_RECORD_BYTES = 16 << 20
 export class MemoryLog implements Log {
   readonly id: string
   readonly partitions: number
+  readonly maxRecordBytes: number
   readonly #client: MemoryClient
   readonly #open = new Set<{ close(): void | Promise<void> }>()
   #full = false
@@ -39,6 +40,7 @@ export class MemoryLog implements Log {
     this.#client = client
     this.id = client.storage.options.id ?? 'memory'
     this.partitions = client.storage.partitions
+    this.maxRecordBytes = client.storage.options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES
   }
 
   async openTask(taskId: number): Promise<TaskLog> {
@@ -61,7 +63,7 @@ export class MemoryLog implements Log {
 
   #write(records: readonly OutRecord[]): readonly Position[] {
     const { storage, faults } = this.#client
-    const limit = storage.options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES
+    const limit = this.maxRecordBytes
     const tooLarge = records.find((record) => record.value.byteLength > limit)
     if (tooLarge !== undefined) {
       const bytes = tooLarge.value.byteLength

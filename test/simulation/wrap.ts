@@ -5,6 +5,7 @@ export function wrapLog(log: Log, changes: Partial<Log>): Log {
   return {
     id: log.id,
     partitions: log.partitions,
+    maxRecordBytes: log.maxRecordBytes,
     openTask: (taskId) => log.openTask(taskId),
     append: (records) => log.append(records),
     read: (topic, partition, from) => log.read(topic, partition, from),

@@ -149,6 +149,8 @@ export interface Log {
   /** Made with the deployment and never changed: tells one log's snapshots and projections from another's. */
   readonly id: string
   readonly partitions: number
+  /** Largest value of a record that it takes. */
+  readonly maxRecordBytes: number
   /** Takes the task over; an earlier owner is fenced. */
   openTask(taskId: number): Promise<TaskLog>
   /** Durable when it resolves, in order within the call; positions in order. @throws {LogError} `LOG_FULL`, `RECORD_TOO_LARGE`, `OUTCOME_UNKNOWN` */

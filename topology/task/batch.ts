@@ -64,7 +64,7 @@ export class Batch {
       sliceMs: options?.sliceMs ?? 8,
     }
     this.#inboxes = topology.processors.map((processor) => new Inbox(processor.topic, log))
-    this.#turn = new TaskTurn(state, taskId, config.log.partitions)
+    this.#turn = new TaskTurn(state, taskId, config.log.partitions, config.log.maxRecordBytes)
     this.#decider = new Decider(topology.processors, state, this.#turn, (topic, offset, failure) => {
       observer.deadLettered(taskId, topic, offset, failure.code, failure.message)
     })

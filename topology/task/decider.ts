@@ -8,7 +8,7 @@ import { ControlBehind, type Decide, type Processor } from '../../processors/tur
 import { DecodeError, decodeRecord } from '../../schemas/codec/wire.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { TaskTopic } from '../../schemas/topics.ts'
-import type { LogRecord, OutRecord } from '../log/port.ts'
+import { LogError, type LogRecord, type OutRecord } from '../log/port.ts'
 import { type Failure, letterForRecord, letterForTimer } from './dead-letter.ts'
 import type { DueEntry } from './due-heap.ts'
 import type { TaskState } from './state.ts'
@@ -117,8 +117,19 @@ export class Decider {
     offset: number,
     { letter, failure }: { letter: BeamlineRecord | null; failure: Failure },
   ): void {
-    if (letter !== null) this.#turn.emit('dlq', this.#turn.partition, letter)
+    if (letter !== null) this.#emitLetter(letter)
     this.#onDeadLetter(topic, offset, failure)
+  }
+
+  #emitLetter(letter: BeamlineRecord): void {
+    const { partition } = this.#turn
+    try {
+      this.#turn.emit('dlq', partition, letter)
+    } catch (error) {
+      if (!(error instanceof LogError) || letter.kind !== 'DeadLetter') throw error
+      // With the record in it the letter is larger than the log takes; it still says where the record is
+      this.#turn.emit('dlq', partition, { ...letter, record: null })
+    }
   }
 }
 
@@ -138,5 +149,6 @@ function failureOf(error: Error, message: BeamlineRecord | null): Failure {
     const known = error instanceof DecodeError || typeof code === 'string'
     return { category: 'record_unreadable', code: known ? String(code) : 'RECORD_CORRUPT', message: error.message }
   }
+  if (error instanceof LogError) return { category: 'record_poison', code: error.code, message: error.message }
   return { category: 'record_poison', code: 'PROCESSOR_THREW', message: `${error.name}: ${error.message}` }
 }

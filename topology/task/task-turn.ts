@@ -6,7 +6,7 @@ import { toJsonText } from '../../schemas/json.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { ReplyTo } from '../../schemas/records/shared.ts'
 import { TASK_TOPICS, type Topic } from '../../schemas/topics.ts'
-import type { OutRecord } from '../log/port.ts'
+import { LogError, type OutRecord } from '../log/port.ts'
 import { SeededRandom } from './seeded-random.ts'
 import type { TaskState } from './state.ts'
 
@@ -33,9 +33,17 @@ export class TaskTurn implements Turn {
   readonly counts = new Map<CounterName, number>()
   readonly #state: TaskState
   readonly #random = new SeededRandom()
+  readonly #maxRecordBytes: number
 
-  constructor(state: TaskState, partition: number, partitions: number) {
+  /** `maxRecordBytes`: what the log takes. */
+  constructor(
+    state: TaskState,
+    partition: number,
+    partitions: number,
+    maxRecordBytes: number = Number.POSITIVE_INFINITY,
+  ) {
     this.#state = state
+    this.#maxRecordBytes = maxRecordBytes
     this.partition = partition
     this.partitions = partitions
   }
@@ -72,18 +80,29 @@ export class TaskTurn implements Turn {
     return this.#state.index(def)
   }
 
+  /** @throws {LogError} `RECORD_TOO_LARGE`: it would fail the commit, and every one after it */
   emit(topic: Topic, partition: number, record: BeamlineRecord, key?: string): void {
+    const value = encodeRecord(record)
+    this.#checkSize(topic, value)
     const handled = partition === this.partition && this.fuseBudget > 0 && FUSABLE.has(topic)
     if (handled) {
       this.fuseBudget--
       this.fused.push(this.outbox.length)
     }
-    const value = encodeRecord(record)
     this.outbox.push({ topic, partition, key: key ?? null, value, headers: null, handled, message: record })
   }
 
   emitRaw(topic: Topic, partition: number, key: string | null, value: Uint8Array, headers: Headers | null): void {
+    this.#checkSize(topic, value)
     this.outbox.push({ topic, partition, key, value, headers, handled: false, message: null })
+  }
+
+  #checkSize(topic: Topic, value: Uint8Array): void {
+    if (value.length <= this.#maxRecordBytes) return
+    throw new LogError(
+      'RECORD_TOO_LARGE',
+      `a record for '${topic}' has ${value.length} bytes; the log takes at most ${this.#maxRecordBytes}`,
+    )
   }
 
   reply(to: ReplyTo, reply: { readonly ok: boolean; readonly code: string; readonly body: unknown }): void {

@@ -4,7 +4,7 @@ import type { MemoryFaults } from '../../../connectors/log-memory/faults.ts'
 import { openMemoryLog } from '../../../connectors/log-memory/memory-log.ts'
 import { createMemoryStorage, type MemoryStorage } from '../../../connectors/log-memory/storage.ts'
 import { dueHandler, type Processor } from '../../../processors/turn.ts'
-import { encodeRecord } from '../../../schemas/codec/wire.ts'
+import { decodeRecord, encodeRecord } from '../../../schemas/codec/wire.ts'
 import type { RunId, StepId, TenantId } from '../../../schemas/ids.ts'
 import type { BeamlineRecord } from '../../../schemas/records/index.ts'
 import type { OutRecord } from '../../../topology/log/port.ts'
@@ -22,7 +22,8 @@ const items: Processor = itemProcessor({
     SlotReleased(turn, record) {
       if (record.attempt === 3) throw new Error('poison')
       turn.put(ITEMS, record.stepId, { name: record.stepId, dueAtMs: record.attempt === 2 ? turn.now : null })
-      turn.emit('events', turn.partition, record)
+      const stepId = record.stepId.startsWith('grows') ? ('x'.repeat(2_100) as StepId) : record.stepId
+      turn.emit('events', turn.partition, { ...record, stepId })
     },
   },
   due: [
@@ -208,5 +209,17 @@ describe('Task', () => {
     await task.drain()
     expect(task.phase).toBe('stopped')
     expect(watch.failures).toEqual(['snapshot the disk is full'])
+  })
+
+  it('buries a record whose decision emits more than the log takes, with its bytes if there is room', async () => {
+    const storage = createMemoryStorage(1, { maxRecordBytes: 2_000 })
+    const { log, task, watch, names } = setup(storage)
+    // what begins with 'grows' makes an event that is too large; so would be the dead letter with the second one in it
+    await log.append([item('x'.repeat(1_900)), item('grows'), item('grows'.repeat(380)), item('c')])
+    await until(() => expect(names()).toContain('c'))
+    await task.drain()
+    expect(watch.failures).toEqual(['dead result@1 RECORD_TOO_LARGE', 'dead result@2 RECORD_TOO_LARGE'])
+    const letters = storage.logs.get('dlq/0')!.records.map((each) => decodeRecord(each.value))
+    expect(letters).toMatchObject([{ record: { key: null } }, { record: null }])
   })
 })
