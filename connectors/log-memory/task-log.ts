@@ -25,10 +25,11 @@ interface Job {
 export class MemoryTaskLog implements TaskLog {
   readonly taskId: number
   readonly start: TaskStart
+  /** Grows with every owner. */
+  readonly epoch: number
   readonly #client: MemoryClient
   readonly #environment: Environment
   readonly #state: TaskState
-  readonly #epoch: number
   readonly #read = new Map<TaskTopic, number>()
   readonly #unsubscribe: (() => void)[] = []
   readonly #queue: Job[] = []
@@ -43,7 +44,7 @@ export class MemoryTaskLog implements TaskLog {
     this.#client = client
     this.#environment = client.environment
     this.#state = client.storage.tasks[taskId]!
-    this.#epoch = epoch
+    this.epoch = epoch
     this.taskId = taskId
     this.start = {
       committed: new Map(this.#state.committed),
@@ -165,11 +166,8 @@ export class MemoryTaskLog implements TaskLog {
   #refusal(fault: CommitFault): LogError | null {
     if (this.#broken !== null) return this.#broken
     const { epoch } = this.#state
-    if (epoch !== this.#epoch) {
-      return new LogError(
-        'FENCED',
-        `task ${this.taskId} has another owner: epoch ${epoch}, this one has ${this.#epoch}`,
-      )
+    if (epoch !== this.epoch) {
+      return new LogError('FENCED', `task ${this.taskId} has another owner: epoch ${epoch}, this one has ${this.epoch}`)
     }
     if (fault === 'log_full') return new LogError('LOG_FULL', 'the log is full', { retriable: true })
     return fault === 'lost' ? this.#unknown() : null

@@ -98,7 +98,7 @@ export class LiveChecks {
     this.runs.add(event, { partition, offset })
   }
 
-  /** Whatever a pool's progress covers was reported, cancelled or copied to the tail. */
+  /** Whatever a pool's progress covers was reported or cancelled, or lies somewhere else in the partition, too. */
   #checkProgress(topic: (typeof EXECUTE)[number], partition: number): void {
     const key = `${topic}/${partition}`
     const progress = this.#world.storage.progress.get(key)
@@ -111,12 +111,12 @@ export class LiveChecks {
     for (const record of records) {
       if (covered.has(record.offset) || !covers(progress, record.offset)) continue
       covered.add(record.offset)
-      if (this.#isFinished(records, record)) continue
+      if (this.#isFinished(records, record, progress)) continue
       this.#world.problems.push(`progress of ${key} covers offset ${record.offset}, which is not finished`)
     }
   }
 
-  #isFinished(records: readonly LogRecord[], record: LogRecord): boolean {
+  #isFinished(records: readonly LogRecord[], record: LogRecord, progress: Progress): boolean {
     const step = read(record)
     if (step?.kind !== 'ExecuteStep') return true
     if (this.#finished.has(`${step.runId}/${step.stepId}/${step.attempt}`)) return true
@@ -124,8 +124,8 @@ export class LiveChecks {
       const message = read(other)
       if (message === null || (message.kind !== 'CancelStep' && message.kind !== 'ExecuteStep')) return false
       const same = message.runId === step.runId && message.stepId === step.stepId && message.attempt === step.attempt
-      // a copy of a step that was carried forward may lie behind its cancellation
-      return same && (message.kind === 'CancelStep' || other.offset > record.offset)
+      // of a step that was carried forward, one record may be left to run or none
+      return same && (message.kind === 'CancelStep' || !covers(progress, other.offset))
     })
   }
 }

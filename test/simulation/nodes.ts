@@ -1,5 +1,6 @@
 /** The processes of a deployment, and what befalls them: crashes, stops, lost sessions, orderly restarts. */
 import { type MemoryLog, openMemoryLog } from '../../connectors/log-memory/memory-log.ts'
+import { MemoryTaskLog } from '../../connectors/log-memory/task-log.ts'
 import type { Log } from '../../topology/log/port.ts'
 import { Node } from '../../topology/node/node.ts'
 import type { Task } from '../../topology/task/task.ts'
@@ -26,6 +27,8 @@ interface Slot {
   readonly log: MemoryLog
   readonly node: Node
   readonly commitsInFlight: () => number
+  /** Of the tasks it opened, by task id. */
+  readonly epochs: ReadonlyMap<number, number>
   /** Its memberships were taken away; it must be started anew. */
   expired: boolean
   draining: boolean
@@ -48,8 +51,16 @@ export class Nodes {
     return this.#settings.topology
   }
 
+  /** The latest owner of each task that has one; an earlier one may be there still and not know it. */
   tasks(): Task[] {
-    return this.#alive().flatMap((slot) => [...slot.node.tasks])
+    const latest = new Map<number, { readonly task: Task; readonly epoch: number }>()
+    for (const { node, epochs } of this.#alive()) {
+      for (const task of node.tasks) {
+        const epoch = epochs.get(task.taskId) ?? -1
+        if (epoch > (latest.get(task.taskId)?.epoch ?? -2)) latest.set(task.taskId, { task, epoch })
+      }
+    }
+    return [...latest.values()].map(({ task }) => task)
   }
 
   commitsInFlight(): number {
@@ -131,10 +142,12 @@ export class Nodes {
     const name = `node-${index}.${starts}`
     const process = scheduler.process(name, random.fork(name))
     const log = openMemoryLog(storage, process.environment, faults.hooks)
-    const counted = countCommits(options.plant?.log?.(log, process.environment) ?? log)
+    const epochs = new Map<number, number>()
+    const noted = noteEpochs(log, epochs)
+    const counted = countCommits(options.plant?.log?.(noted, process.environment) ?? noted)
     const node = this.#node(name, process, counted.log, (taskId, error) => this.#stopped(slot, taskId, error))
     const commitsInFlight = counted.inFlight
-    const slot: Slot = { index, starts, process, log, node, commitsInFlight, expired: false, draining: false }
+    const slot: Slot = { index, starts, process, log, node, commitsInFlight, epochs, expired: false, draining: false }
     this.#world.trace(`${name} starts`)
     node.start().catch((error: Error) => this.#restart(slot, `it could not start: ${error.message}`))
     return slot
@@ -180,6 +193,13 @@ export class Nodes {
     // a request to join may still have been on its way
     environment.after(LAST_EVICTION_MS, () => slot.log.evict())
   }
+}
+
+function noteEpochs(log: Log, epochs: Map<number, number>): Log {
+  return withTasks(log, (task) => {
+    if (task instanceof MemoryTaskLog) epochs.set(task.taskId, task.epoch)
+    return task
+  })
 }
 
 function countCommits(log: Log): { readonly log: Log; readonly inFlight: () => number } {
