@@ -13,6 +13,8 @@ import { formatPath, type Path, type Problems } from './problems.ts'
 export const MAX_TEMPLATE_EXPRESSIONS = 256
 /** Characters of one rendered text. */
 export const MAX_RENDERED_TEXT = 1 << 20
+/** Characters and values of a rendered value with several expressions. */
+export const MAX_RENDERED_SIZE = 4 << 20
 
 export interface CheckedTemplate extends Template {
   readonly expressions: readonly CheckedExpression[]
@@ -42,8 +44,35 @@ export function checkTemplate(value: Json, at: Path, vars: readonly string[], pr
     reads: readsOf(expressions.map((expression) => expression.references)),
     expressions,
     verbatim: verbatimOf(value, expressions),
-    render: 'value' in part ? () => part.value : part.render,
+    render: 'value' in part ? () => part.value : expressions.length < 2 ? part.render : bounded(part.render, at),
   }
+}
+
+/** Each expression is bounded by itself, all together could take the same large value hundreds of times. */
+function bounded(render: Render, at: Path): Render {
+  return (scope) => {
+    const value = render(scope)
+    if (sizeWithin(value, MAX_RENDERED_SIZE) >= 0) return value
+    const path = formatPath(at)
+    const found = `more than ${MAX_RENDERED_SIZE} characters and values`
+    throw new ExpressionError(
+      'TEMPLATE_TOO_LARGE',
+      path,
+      `${path}: the rendered value has ${found}; expected at most that`,
+    )
+  }
+}
+
+/** What is left of `room` after the value; negative, and found without looking further, if it does not fit. */
+function sizeWithin(value: Json, room: number): number {
+  if (typeof value === 'string') return room - 1 - value.length
+  if (typeof value !== 'object' || value === null) return room - 1
+  let left = room - 1
+  for (const key in value) {
+    if (left < 0) return left
+    left = sizeWithin((value as { readonly [key: string]: Json })[key]!, left - (Array.isArray(value) ? 0 : key.length))
+  }
+  return left
 }
 
 /** `checkTemplate` of a text that may also be a bare expression. */

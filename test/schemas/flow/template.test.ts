@@ -70,6 +70,10 @@ describe('rendering', () => {
     const { template } = check(times(`\${input.text}`, 11))
     const large = { ...scope, input: { text: 'x'.repeat(100_000) } }
     expect(() => template.render(large)).toThrow(expect.objectContaining({ code: 'TEMPLATE_TOO_LARGE' }))
+    const many = check({ list: Array(200).fill('${input.text}') }).template
+    const message =
+      'steps[0].with: the rendered value has more than 4194304 characters and values; expected at most that'
+    expect(() => many.render(large)).toThrow(expect.objectContaining({ code: 'TEMPLATE_TOO_LARGE', message }))
   })
 
   test('leaves every value without templates as it is', () => {
