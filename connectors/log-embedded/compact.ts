@@ -2,8 +2,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { LogRecord } from '../../topology/log/port.ts'
 import { BatchWriter, decodeBatch } from './batch-codec.ts'
-import type { Write } from './maintenance.ts'
-import type { StoredBatch } from './protocol.ts'
+import { ByteWriter } from './bytes.ts'
+import { framesOf, pack, writeFrame } from './packing.ts'
+import type { StoredBatch, Write } from './protocol.ts'
 
 /** Compacts a partition once its consumed part has at least `minBytes`, and has doubled since it was last compacted. */
 export function compactor(database: DatabaseSync, write: Write, minBytes: number) {
@@ -20,7 +21,9 @@ export function compactor(database: DatabaseSync, write: Write, minBytes: number
     let lastMs = 0
     for (const row of batches.iterate(span, limit)) {
       const records: LogRecord[] = []
-      decodeBatch('control', 0, Number(row['base']), row['data'] as Uint8Array, 0, limit, records)
+      for (const { base, data } of framesOf(row['data'] as Uint8Array)) {
+        decodeBatch('control', 0, base, data, 0, limit, records)
+      }
       for (const record of records) {
         lastMs = record.timestampMs
         if (record.key === null) continue
@@ -40,5 +43,7 @@ function batchOf(records: readonly LogRecord[], next: number, lastMs: number): S
   const writer = new BatchWriter()
   for (const record of records) writer.add(record, record.offset, record.timestampMs)
   if (records.length === 0) writer.begin(next - 1, lastMs)
-  return { base: writer.base, next, lastMs, data: new Uint8Array(writer.bytes) }
+  const out = new ByteWriter()
+  writeFrame(out, writer.base, writer.bytes)
+  return { base: writer.base, next, lastMs, data: pack(out.bytes) }
 }

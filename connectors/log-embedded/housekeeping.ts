@@ -7,7 +7,11 @@ import type { Sequencer } from './sequencer.ts'
 
 /** Even when nothing is written, records grow old. */
 const TIDY_AT_LEAST_EVERY = 6
-const PAGE_OVERHEAD_BYTES = 2048
+/** Transactions after which it is looked whether groups have to be settled. */
+const SETTLE_EVERY = 1024
+/** Of what is submitted, the part that reaches the file once packed; only decides when to look. */
+const PACKED_SHARE = 0.3
+const TRANSACTION_BYTES = 8192
 
 export interface HousekeepingOptions {
   readonly environment: Environment
@@ -25,6 +29,8 @@ export class Housekeeping {
   readonly #tidyEveryMs: number
   readonly #folding = new Set<TaskChangelog>()
   readonly #running = new Set<Promise<void>>()
+  #groups = 0
+  #settling = false
   #unsaved = 0
   #checkpointing = false
   #written = 0
@@ -36,7 +42,7 @@ export class Housekeeping {
     this.#reader = reader
     this.#sequencer = sequencer
     this.#environment = options.environment
-    this.#foldBytes = options.foldBytes ?? 8 << 20
+    this.#foldBytes = options.foldBytes ?? 16 << 20
     this.#checkpointBytes = options.checkpointBytes ?? 8 << 20
     this.#tidyEveryMs = options.tidyEveryMs ?? 10_000
     this.#schedule()
@@ -52,9 +58,9 @@ export class Housekeeping {
   }
 
   written({ bytes, group }: SentGroup): void {
-    const pages = group.partitions.length + group.changelogs.length + 1
     this.#written += bytes
-    this.#unsaved += bytes + pages * PAGE_OVERHEAD_BYTES
+    this.#unsaved += bytes * PACKED_SHARE + TRANSACTION_BYTES
+    if (++this.#groups >= SETTLE_EVERY) this.#settle()
     for (const changelog of group.changelogs) if (changelog.unfoldedBytes >= this.#foldBytes) this.#fold(changelog)
     if (this.#unsaved >= this.#checkpointBytes && !this.#checkpointing) this.#checkpoint()
   }
@@ -70,6 +76,15 @@ export class Housekeeping {
     this.#run(fold, (done) => {
       this.#folding.delete(changelog)
       if (done === true && changelog.unfoldedBytes >= this.#foldBytes) this.#fold(changelog)
+    })
+  }
+
+  #settle(): void {
+    if (this.#settling || this.#closed) return
+    this.#settling = true
+    this.#groups = 0
+    this.#run(this.#reader.call('settle', []), () => {
+      this.#settling = false
     })
   }
 

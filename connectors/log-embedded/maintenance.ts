@@ -7,15 +7,14 @@ import { executeTopic, POOLS, TASK_TOPICS, type Topic } from '../../schemas/topi
 import { ByteWriter } from './bytes.ts'
 import { eachRow, writeRow } from './changelog-codec.ts'
 import { compactor } from './compact.ts'
-import type { MaintenanceWrite, ReaderData, Retention } from './protocol.ts'
+import { type GroupIndex, snapshotOf } from './group-index.ts'
+import type { ReaderData, Retention, Write } from './protocol.ts'
 import { spanId } from './schema.ts'
 
 const FOLD_READ_BYTES = 16 << 20
 const CHUNK_BYTES = 128 << 10
 const CHUNK_ROWS = 256
-const DROP_ROWS = 128
-
-export type Write = (write: MaintenanceWrite) => Promise<number>
+const TRIM_ROWS = 128
 
 export interface Maintenance {
   fold(task: number, through: number): Promise<void>
@@ -23,12 +22,17 @@ export interface Maintenance {
   checkpoint(): Promise<void>
 }
 
-export function createMaintenance(database: DatabaseSync, options: ReaderData, write: Write): Maintenance {
+export function createMaintenance(
+  database: DatabaseSync,
+  index: GroupIndex,
+  options: ReaderData,
+  write: Write,
+): Maintenance {
   const compact = compactor(database, write, options.compactBytes)
   const trim = trimmer(database, write)
   const passive = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
   return {
-    fold: folder(database, write),
+    fold: folder(database, index, write),
     async tidy(nowMs) {
       const trimmed = []
       for (const { topic, retention, consumedOnly } of policies(options)) {
@@ -58,24 +62,22 @@ function policies(options: ReaderData) {
   ]
 }
 
-/** Applies changelog batches up to `through` to the live rows, and drops them. */
-function folder(database: DatabaseSync, write: Write): Maintenance['fold'] {
+/** Applies changelog batches up to `through` to the live rows. They go with their groups. */
+function folder(database: DatabaseSync, index: GroupIndex, write: Write): Maintenance['fold'] {
   const foldedTo = database.prepare('SELECT folded FROM tasks WHERE task = ?')
-  const batches = database.prepare(
-    'SELECT position, data FROM changelog WHERE task = ? AND position > ? AND position <= ? ORDER BY position',
-  )
   const stored = database.prepare('SELECT 1 FROM state WHERE task = ? AND key = ?')
 
   const net = (task: number, from: number, through: number) => {
     const rows = new Map<string, Buffer | null>()
     let position = from
     let bytes = 0
-    for (const row of batches.iterate(task, from, through)) {
-      const data = row['data'] as Uint8Array
-      eachRow(data, (key, value) => rows.set(key.toString('latin1'), value))
-      position = Number(row['position'])
-      bytes += data.length
-      if (bytes >= FOLD_READ_BYTES) break
+    index.refresh()
+    for (const place of index.changes(task)) {
+      if (place.position <= from) continue
+      if (place.position > through || bytes >= FOLD_READ_BYTES) break
+      eachRow(index.read(place), (key, value) => rows.set(key.toString('latin1'), value))
+      position = place.position
+      bytes += place.length
     }
     return { rows, position }
   }
@@ -83,7 +85,7 @@ function folder(database: DatabaseSync, write: Write): Maintenance['fold'] {
   return async (task, through) => {
     for (;;) {
       const from = Number(foldedTo.get(task)?.['folded'] ?? 0)
-      const { rows, position } = net(task, from, through)
+      const { rows, position } = snapshotOf(database, () => net(task, from, through))
       if (position === from) break
       const out = new ByteWriter()
       let count = 0
@@ -100,9 +102,6 @@ function folder(database: DatabaseSync, write: Write): Maintenance['fold'] {
       }
       await write({ kind: 'fold', task, rows: new Uint8Array(out.bytes), folded: position })
     }
-    const done = Number(foldedTo.get(task)?.['folded'] ?? 0)
-    const dropSome = () => write({ kind: 'drop-changelog', task, through: done, limit: DROP_ROWS })
-    while ((await dropSome()) === DROP_ROWS);
   }
 }
 
@@ -116,7 +115,7 @@ function trimmer(database: DatabaseSync, write: Write) {
     let left = Number(total.get(span)!['bytes'])
     let first: number | null = null
     for (;;) {
-      const rows = oldest.all(span, DROP_ROWS + 1)
+      const rows = oldest.all(span, TRIM_ROWS + 1)
       let below = -1
       // The last row of those read stays: it may be the partition's last
       for (const row of rows.slice(0, -1)) {

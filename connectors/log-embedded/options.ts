@@ -18,7 +18,13 @@ export interface EmbeddedLogOptions {
   readonly events?: Partial<Retention>
   /** Default: 1 minute, 16 MiB. */
   readonly replies?: Partial<Retention>
-  /** Changelog of a task beyond which it is folded into the live rows. Default 8 MiB. */
+  /** Transactions, each a group, that are kept as they were written before the oldest are sorted by topic partition. Default 16,384. */
+  readonly settleGroups?: number
+  /** The same, in stored bytes. Default 128 MiB. */
+  readonly settleBytes?: number
+  /** Groups sorted in one transaction. More make larger rows, which are trimmed as a whole. Default 64. */
+  readonly settleAtOnce?: number
+  /** Changelog of a task beyond which it is folded into the live rows. Default 16 MiB. */
   readonly foldBytes?: number
   /** Consumed bytes of a `control` partition from which on superseded definitions are removed. Default 4 MiB. */
   readonly compactBytes?: number
@@ -56,6 +62,9 @@ export function readerData(options: EmbeddedLogOptions): ReaderData {
     consumed: { maxAgeMs: HOUR_MS, maxBytes: 512 * MIB, ...options.consumed },
     events: { maxAgeMs: 7 * 24 * HOUR_MS, maxBytes: 1024 * MIB, ...options.events },
     replies: { maxAgeMs: HOUR_MS / 60, maxBytes: 16 * MIB, ...options.replies },
+    settleGroups: options.settleGroups ?? 16_384,
+    settleBytes: options.settleBytes ?? 128 * MIB,
+    settleAtOnce: options.settleAtOnce ?? 64,
     compactBytes: options.compactBytes ?? 4 * MIB,
   }
 }

@@ -43,7 +43,8 @@ export interface TaskState {
 /** A bounded change of stored data by the maintenance in the reader thread. */
 export type MaintenanceWrite =
   | { readonly kind: 'fold'; readonly task: number; readonly rows: Uint8Array; readonly folded: number | null }
-  | { readonly kind: 'drop-changelog'; readonly task: number; readonly through: number; readonly limit: number }
+  /** Takes the place of all groups up to `through`. */
+  | { readonly kind: 'settle'; readonly batches: readonly SettledBatch[]; readonly through: number }
   | { readonly kind: 'trim'; readonly span: number; readonly below: number }
   | {
       readonly kind: 'compact'
@@ -53,12 +54,19 @@ export type MaintenanceWrite =
     }
   | { readonly kind: 'checkpoint' }
 
+/** A row of `batches`; `data` as in `packing.ts`. */
 export interface StoredBatch {
   readonly base: number
   readonly next: number
   readonly lastMs: number
   readonly data: Uint8Array
 }
+export interface SettledBatch extends StoredBatch {
+  readonly span: number
+}
+
+/** Has the writer carry out a maintenance write; answers the rows it removed. */
+export type Write = (write: MaintenanceWrite) => Promise<number>
 
 export interface WriterCalls {
   write(group: WriteGroup): void
@@ -85,7 +93,9 @@ export interface ReaderCalls {
   changelogNext(task: number, through: number): ChangelogPart | null
   /** False if it could not begin just now. */
   fold(task: number, through: number): boolean
-  /** Trims, and compacts `control`. Answers the partitions that begin later now. */
+  /** Settles the oldest groups if there are too many. */
+  settle(): void
+  /** Settles, trims, and compacts `control`. Answers the partitions that begin later now. */
   tidy(nowMs: number): readonly { readonly topic: Topic; readonly partition: number; readonly first: number }[]
   checkpoint(): void
   close(): void
@@ -110,7 +120,7 @@ export interface ChangelogPart {
 export interface Retention {
   /** Least age of a batch that is removed, milliseconds. */
   readonly maxAgeMs: number
-  /** Bytes of the whole topic beyond which the oldest batches go, however young. */
+  /** Stored bytes of the whole topic beyond which the oldest batches go, however young. */
   readonly maxBytes: number
 }
 
@@ -129,6 +139,11 @@ export interface ReaderData {
   readonly consumed: Retention
   readonly events: Retention
   readonly replies: Retention
+  /** Groups, and bytes in them, beyond which the oldest are settled. */
+  readonly settleGroups: number
+  readonly settleBytes: number
+  /** Groups settled in one transaction. */
+  readonly settleAtOnce: number
   /** Consumed bytes of a `control` partition from which on it is compacted. */
   readonly compactBytes: number
 }

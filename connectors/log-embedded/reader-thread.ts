@@ -3,23 +3,28 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { answer, caller } from './calls.ts'
+import { GroupIndex } from './group-index.ts'
 import { type ChangelogCursor, openHistory } from './history.ts'
 import { createMaintenance } from './maintenance.ts'
-import type { ReaderCalls, ReaderData, ThreadError, WriterCalls } from './protocol.ts'
+import type { MaintenanceWrite, ReaderCalls, ReaderData, ThreadError, WriterCalls } from './protocol.ts'
 import { DATABASE_FILE } from './schema.ts'
+import { settle } from './settle.ts'
 
 const main = parentPort!
 const { writer: writerPort, ...options } = workerData as ReaderData & { readonly writer: MessagePort }
 const writer = caller<WriterCalls>(writerPort)
 const database = new DatabaseSync(join(options.folder, DATABASE_FILE))
 database.exec('PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL')
-const history = openHistory(database)
-const maintenance = createMaintenance(database, options, (write) => writer.call('maintain', [write]))
+const index = new GroupIndex(database)
+const history = openHistory(database, index)
+const write = (change: MaintenanceWrite) => writer.call('maintain', [change])
+const maintenance = createMaintenance(database, index, options, write)
 
 /** By task, how many owners are restoring it: a fold waits for them, and they for a fold. */
 const pins = new Map<number, number>()
 const restoring = new Map<number, ChangelogCursor>()
 const folding = new Map<number, Promise<void>>()
+let settling: Promise<void> | null = null
 
 answer<ReaderCalls>(
   main,
@@ -38,15 +43,12 @@ answer<ReaderCalls>(
       restoring.set(task, history.changelog(task, from))
     },
     changelogNext: (task, through) => restoring.get(task)?.next(through) ?? null,
-    async fold(task, through) {
-      if ((pins.get(task) ?? 0) > 0 || folding.has(task)) return false
-      const fold = maintenance.fold(task, through)
-      const settled = fold.catch(() => {}).finally(() => folding.delete(task))
-      folding.set(task, settled)
-      await fold
-      return true
+    fold,
+    settle: settleGroups,
+    async tidy(nowMs) {
+      await settleGroups()
+      return maintenance.tidy(nowMs)
     },
-    tidy: maintenance.tidy,
     checkpoint: maintenance.checkpoint,
     close() {
       writerPort.close()
@@ -55,6 +57,28 @@ answer<ReaderCalls>(
   },
   errorOf,
 )
+
+async function fold(task: number, through: number): Promise<boolean> {
+  if ((pins.get(task) ?? 0) > 0 || folding.has(task)) return false
+  const done = maintenance.fold(task, through)
+  const ended = done.catch(() => {}).finally(() => folding.delete(task))
+  folding.set(task, ended)
+  await done
+  return true
+}
+
+/** One at a time. */
+function settleGroups(): Promise<void> {
+  settling ??= settle(database, index, options, foldThrough, write).finally(() => {
+    settling = null
+  })
+  return settling
+}
+
+async function foldThrough(task: number, position: number): Promise<boolean> {
+  await folding.get(task)
+  return history.foldedTo(task) >= position || fold(task, position)
+}
 
 function errorOf(error: unknown): ThreadError {
   return { code: 'OUTCOME_UNKNOWN', message: `reading ${options.folder} failed: ${(error as Error).message}` }

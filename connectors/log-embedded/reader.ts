@@ -5,7 +5,13 @@ import type { Topic } from '../../schemas/topics.ts'
 import type { LogRecord } from '../../topology/log/port.ts'
 import { decodeBatch } from './batch-codec.ts'
 import { metaOf } from './folder.ts'
-import { ALL_TOPICS, DATABASE_FILE, spanId } from './schema.ts'
+import { GroupIndex, snapshotOf } from './group-index.ts'
+import { fetcher } from './history.ts'
+import { DATABASE_FILE, spanId } from './schema.ts'
+import { readState } from './stored-state.ts'
+
+/** An average record is seldom smaller; more is read where it was not enough. */
+const BYTES_PER_RECORD = 512
 
 export interface EmbeddedReader {
   readonly partitions: number
@@ -26,31 +32,36 @@ export function openEmbeddedReader(folder: string): EmbeddedReader {
   const database = new DatabaseSync(join(folder, DATABASE_FILE), { readOnly: true })
   database.exec('PRAGMA busy_timeout = 10000')
   const partitions = metaOf(database).get('partitions')!
-  const before = database.prepare('SELECT base FROM batches WHERE span = ? AND base <= ? ORDER BY base DESC LIMIT 1')
-  const batches = database.prepare('SELECT base, next, data FROM batches WHERE span = ? AND base >= ? ORDER BY base')
-  const first = database.prepare('SELECT base FROM batches WHERE span = ? ORDER BY base LIMIT 1')
-  const last = database.prepare('SELECT next FROM batches WHERE span = ? ORDER BY base DESC LIMIT 1')
+  const fetch = fetcher(database, new GroupIndex(database))
+  const readOnce = (topic: Topic, partition: number, from: number, maxBytes: number) => {
+    const to = Number.MAX_SAFE_INTEGER
+    const { batches, through } = fetch({ span: spanId(topic, partition), from, to, maxBytes })
+    const records: LogRecord[] = []
+    for (const { base, data } of batches) decodeBatch(topic, partition, base, data, from, to, records)
+    return { records, through: batches.length === 0 ? to : through }
+  }
   return {
     partitions,
     read(topic, partition, fromOffset, maxRecords) {
-      const span = spanId(topic, partition)
-      const base = Number(before.get(span, fromOffset)?.['base'] ?? fromOffset)
       const records: LogRecord[] = []
-      for (const row of batches.iterate(span, base)) {
-        const data = row['data'] as Uint8Array
-        decodeBatch(topic, partition, Number(row['base']), data, fromOffset, Number.POSITIVE_INFINITY, records)
-        if (records.length >= maxRecords) break
-      }
+      snapshotOf(database, () => {
+        let from = fromOffset
+        while (records.length < maxRecords && from < Number.MAX_SAFE_INTEGER) {
+          const maxBytes = (maxRecords - records.length) * BYTES_PER_RECORD
+          const found = readOnce(topic, partition, from, maxBytes)
+          for (const record of found.records) records.push(record)
+          from = found.through
+        }
+      })
       return records.length > maxRecords ? records.slice(0, maxRecords) : records
     },
     ends: () =>
-      ALL_TOPICS.flatMap((topic) =>
-        Array.from({ length: partitions }, (_, partition) => {
-          const span = spanId(topic, partition)
-          const firstOffset = Number(first.get(span)?.['base'] ?? 0)
-          return { topic, partition, firstOffset, nextOffset: Number(last.get(span)?.['next'] ?? 0) }
-        }),
-      ),
+      readState(database, partitions).spans.map(({ topic, partition, first, next }) => ({
+        topic,
+        partition,
+        firstOffset: first,
+        nextOffset: next,
+      })),
     close: () => database.close(),
   }
 }

@@ -1,11 +1,12 @@
 /**
  * The tables of the log's database file.
  *
- * Records lie in batches: one row per topic partition and transaction. Rows are only ever appended, so that a transaction touches the end of the
- * table; the index `batch_spans` covers all that seeking, trimming and accounting need without touching the records. A topic partition's last
- * batch is never removed: it says where the partition goes on.
+ * A transaction appends one row to `groups`: all its record batches and changelog batches, packed as one, with a directory of what lies where
+ * (`directory.ts`). So it touches the end of one table and little else. The oldest groups are settled (`settle.ts`): their records move to
+ * `batches`, one row for many batches of a topic partition, where the index `batch_spans` covers all that seeking, trimming and accounting need
+ * without touching the records. A topic partition's last settled batch is never removed: it says where the partition goes on.
  *
- * A task's state is `state` (a row per live key) overlaid by the `changelog` batches beyond `tasks.folded`. Folding applies a run of batches to
+ * A task's state is `state` (a row per live key) overlaid by the changelog batches beyond `tasks.folded`. Folding applies a run of batches to
  * `state` and may do so bit by bit: replaying them on top of a half-applied run ends in the same state, as the last entry of a key wins.
  */
 import { TOPICS, type Topic } from '../../schemas/topics.ts'
@@ -46,6 +47,7 @@ export const ALL_TOPICS: readonly Topic[] = TOPICS
 
 export const CREATE_TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+  CREATE TABLE groups (id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, directory BLOB NOT NULL, data BLOB NOT NULL);
   CREATE TABLE batches (
     id INTEGER PRIMARY KEY,
     span INTEGER NOT NULL,
@@ -57,8 +59,6 @@ export const CREATE_TABLES = `
   );
   CREATE UNIQUE INDEX batch_spans ON batches (span, base, next, last_ms, bytes);
   CREATE TABLE committed (span INTEGER PRIMARY KEY, next INTEGER NOT NULL, beyond TEXT);
-  CREATE TABLE changelog (id INTEGER PRIMARY KEY, task INTEGER NOT NULL, position INTEGER NOT NULL, bytes INTEGER NOT NULL, data BLOB NOT NULL);
-  CREATE UNIQUE INDEX changelog_positions ON changelog (task, position, bytes);
   CREATE TABLE tasks (task INTEGER PRIMARY KEY, folded INTEGER NOT NULL);
   CREATE TABLE state (task INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (task, key)) WITHOUT ROWID;
   CREATE TABLE probe (data BLOB);

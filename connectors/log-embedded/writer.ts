@@ -1,8 +1,9 @@
 /** The writer: the one connection that changes the database; each group of records and changes is one transaction. */
 import type { DatabaseSync } from 'node:sqlite'
 import { eachRow } from './changelog-codec.ts'
+import { encodeDirectory } from './directory.ts'
+import { pack } from './packing.ts'
 import type { MaintenanceWrite, WriteGroup } from './protocol.ts'
-import { BATCH_FIELDS, CHANGELOG_FIELDS } from './protocol.ts'
 
 type Statements = ReturnType<typeof prepare>
 
@@ -10,8 +11,8 @@ function prepare(database: DatabaseSync) {
   return {
     begin: database.prepare('BEGIN IMMEDIATE'),
     commit: database.prepare('COMMIT'),
+    group: database.prepare('INSERT INTO groups (bytes, directory, data) VALUES (?, ?, ?)'),
     batch: database.prepare('INSERT INTO batches (span, base, next, last_ms, bytes, data) VALUES (?, ?, ?, ?, ?, ?)'),
-    changelog: database.prepare('INSERT INTO changelog (task, position, bytes, data) VALUES (?, ?, ?, ?)'),
     committed: database.prepare(
       'INSERT INTO committed (span, next) VALUES (?, ?) ON CONFLICT (span) DO UPDATE SET next = excluded.next',
     ),
@@ -21,9 +22,7 @@ function prepare(database: DatabaseSync) {
     putState: database.prepare('INSERT OR REPLACE INTO state VALUES (?, ?, ?)'),
     deleteState: database.prepare('DELETE FROM state WHERE task = ? AND key = ?'),
     folded: database.prepare('INSERT OR REPLACE INTO tasks VALUES (?, ?)'),
-    dropChangelog: database.prepare(
-      'DELETE FROM changelog WHERE id IN (SELECT id FROM changelog WHERE task = ? AND position <= ? ORDER BY position LIMIT ?)',
-    ),
+    dropGroups: database.prepare('DELETE FROM groups WHERE id <= ?'),
     trim: database.prepare('DELETE FROM batches WHERE span = ? AND base < ?'),
     fillProbe: database.prepare('INSERT INTO probe VALUES (zeroblob(?))'),
     emptyProbe: database.prepare('DELETE FROM probe'),
@@ -68,22 +67,11 @@ export function createWriter(database: DatabaseSync): Writer {
 }
 
 function writeGroup(statements: Statements, group: WriteGroup): void {
-  const { buffer, batches, changelog, offsets } = group
-  for (let i = 0; i < batches.length; i += BATCH_FIELDS) {
-    const length = batches[i + 5]!
-    const data = new Uint8Array(buffer, batches[i + 4]!, length)
-    statements.batch.run(batches[i]!, batches[i + 1]!, batches[i + 2]!, batches[i + 3]!, length, data)
+  if (group.buffer.byteLength > 0) {
+    const data = pack(new Uint8Array(group.buffer))
+    statements.group.run(data.length, encodeDirectory(group), data)
   }
-  for (let i = 0; i < changelog.length; i += CHANGELOG_FIELDS) {
-    const length = changelog[i + 3]!
-    statements.changelog.run(
-      changelog[i]!,
-      changelog[i + 1]!,
-      length,
-      new Uint8Array(buffer, changelog[i + 2]!, length),
-    )
-  }
-  for (let i = 0; i < offsets.length; i += 2) statements.committed.run(offsets[i]!, offsets[i + 1]!)
+  for (let i = 0; i < group.offsets.length; i += 2) statements.committed.run(group.offsets[i]!, group.offsets[i + 1]!)
   for (const { span, next, beyond } of group.progress) statements.progress.run(span, next, beyond)
 }
 
@@ -96,8 +84,11 @@ function maintain(statements: Statements, write: Exclude<MaintenanceWrite, { kin
       })
       if (write.folded !== null) statements.folded.run(write.task, write.folded)
       return 0
-    case 'drop-changelog':
-      return Number(statements.dropChangelog.run(write.task, write.through, write.limit).changes)
+    case 'settle':
+      for (const { span, base, next, lastMs, data } of write.batches) {
+        statements.batch.run(span, base, next, lastMs, data.length, data)
+      }
+      return Number(statements.dropGroups.run(write.through).changes)
     case 'trim':
       return Number(statements.trim.run(write.span, write.below).changes)
     case 'compact': {

@@ -1,0 +1,152 @@
+/**
+ * Where the records and changelog batches of the groups lie: their directories, kept in memory and brought up to date by reading those of new
+ * groups. Any connection may have one; each looks for itself.
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import { decodeDirectory } from './directory.ts'
+import { unpack } from './packing.ts'
+
+/** A part of a group's unpacked data. */
+export interface Place {
+  readonly group: number
+  readonly start: number
+  readonly length: number
+}
+export interface RecordsPlace extends Place {
+  readonly base: number
+  readonly next: number
+  readonly lastMs: number
+}
+export interface ChangesPlace extends Place {
+  readonly position: number
+}
+export interface GroupSize {
+  readonly group: number
+  /** Packed. */
+  readonly bytes: number
+}
+
+/** Unpacked groups that are kept: neighbouring partitions are read one after another from the same ones. */
+const KEPT_BYTES = 16 << 20
+
+export class GroupIndex {
+  readonly #spans = new Map<number, RecordsPlace[]>()
+  readonly #tasks = new Map<number, ChangesPlace[]>()
+  readonly #unpacked = new Map<number, Uint8Array>()
+  readonly #first
+  readonly #beyond
+  readonly #data
+  #groups: GroupSize[] = []
+  #last = 0
+  #unpackedBytes = 0
+
+  constructor(database: DatabaseSync) {
+    this.#first = database.prepare('SELECT min(id) AS id FROM groups')
+    this.#beyond = database.prepare('SELECT id, bytes, directory FROM groups WHERE id > ? ORDER BY id')
+    this.#data = database.prepare('SELECT data FROM groups WHERE id = ?')
+  }
+
+  /** Takes in what came and went since the last call. What is read afterwards must be read in the same read transaction. */
+  refresh(): void {
+    const first = Number(this.#first.get()?.['id'] ?? 0)
+    if ((this.#groups[0]?.group ?? first) < first) this.#drop(first)
+    for (const row of this.#beyond.iterate(this.#last)) {
+      this.#add(Number(row['id']), Number(row['bytes']), row['directory'] as Uint8Array)
+    }
+  }
+
+  /** All groups, oldest first. */
+  get groups(): readonly GroupSize[] {
+    return this.#groups
+  }
+
+  /** Ascending and without gaps, as far as groups go back. */
+  records(span: number): readonly RecordsPlace[] {
+    return this.#spans.get(span) ?? []
+  }
+
+  /** Index of the first place that reaches beyond the offset. */
+  indexAt(span: number, offset: number): number {
+    const places = this.records(span)
+    let low = 0
+    let high = places.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (places[middle]!.next <= offset) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  changes(task: number): readonly ChangesPlace[] {
+    return this.#tasks.get(task) ?? []
+  }
+
+  get spans(): Iterable<readonly [number, readonly RecordsPlace[]]> {
+    return this.#spans
+  }
+
+  /** A view of the bytes; valid for as long as it is held. */
+  read({ group, start, length }: Place): Uint8Array {
+    let data = this.#unpacked.get(group)
+    if (data === undefined) {
+      const row = this.#data.get(group)
+      if (row === undefined) throw new Error(`group ${group} is not in the file any more`)
+      data = unpack(row['data'] as Uint8Array)
+      this.#keep(group, data)
+    }
+    return data.subarray(start, start + length)
+  }
+
+  #keep(group: number, data: Uint8Array): void {
+    this.#unpacked.set(group, data)
+    this.#unpackedBytes += data.length
+    for (const oldest of this.#unpacked.keys()) {
+      if (this.#unpackedBytes <= KEPT_BYTES) return
+      this.#forget(oldest)
+    }
+  }
+
+  #forget(group: number): void {
+    this.#unpackedBytes -= this.#unpacked.get(group)?.length ?? 0
+    this.#unpacked.delete(group)
+  }
+
+  #add(group: number, bytes: number, directory: Uint8Array): void {
+    const { batches, changelog } = decodeDirectory(directory)
+    for (const { span, ...place } of batches) listOf(this.#spans, span).push({ group, ...place })
+    for (const { task, ...place } of changelog) listOf(this.#tasks, task).push({ group, ...place })
+    this.#groups.push({ group, bytes })
+    this.#last = group
+  }
+
+  #drop(below: number): void {
+    const kept = <T extends { readonly group: number }>(list: readonly T[]): T[] => {
+      const from = list.findIndex(({ group }) => group >= below)
+      return from < 0 ? [] : list.slice(from)
+    }
+    for (const [span, places] of this.#spans) this.#spans.set(span, kept(places))
+    for (const [task, places] of this.#tasks) this.#tasks.set(task, kept(places))
+    this.#groups = kept(this.#groups)
+    for (const group of this.#unpacked.keys()) if (group < below) this.#forget(group)
+  }
+}
+
+function listOf<T>(lists: Map<number, T[]>, key: number): T[] {
+  let list = lists.get(key)
+  if (list === undefined) {
+    list = []
+    lists.set(key, list)
+  }
+  return list
+}
+
+/** Runs reads on one state of the file. */
+export function snapshotOf<T>(database: DatabaseSync, read: () => T): T {
+  database.exec('BEGIN')
+  try {
+    return read()
+  } finally {
+    database.exec('COMMIT')
+  }
+}
