@@ -4,6 +4,7 @@ import type { TakenOver } from '../../schemas/records/ingest.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import { inputRow, type OpenRun, outputText, stepRow } from './open-run.ts'
 import { metadataKey, PAYLOADS } from './run-store.ts'
+import { MAX_TEXT_BYTES } from './template-text.ts'
 
 /** Sends the letter and gives its id, which is the run's: a run leaves at most one. */
 export function sendLetter(run: OpenRun, failedStep: StepId | null, error: ErrorInfo): string {
@@ -40,10 +41,19 @@ export function sendLetter(run: OpenRun, failedStep: StepId | null, error: Error
   return id
 }
 
+/**
+ * What a replay takes over. As much as a record can hold, in the order in which the steps ended, so that no step is taken over without those it was
+ * built on; the replay runs the rest again.
+ */
 function completedSteps(run: OpenRun): TakenOver[] {
-  const completed: TakenOver[] = []
-  for (const step of run.flow.steps) {
-    if (stepRow(run, step)?.state === 'completed') completed.push({ stepId: step.id, output: outputText(run, step) })
+  const taken = new Map<StepId, TakenOver>()
+  let room = MAX_TEXT_BYTES
+  const completed = run.flow.steps.filter((step) => stepRow(run, step)?.state === 'completed')
+  for (const step of completed.sort((a, b) => stepRow(run, a)!.order - stepRow(run, b)!.order)) {
+    const output = outputText(run, step)
+    room -= Buffer.byteLength(output)
+    if (room < 0) break
+    taken.set(step.id, { stepId: step.id, output })
   }
-  return completed
+  return run.flow.steps.flatMap(({ id }) => taken.get(id) ?? [])
 }

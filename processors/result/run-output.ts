@@ -2,7 +2,7 @@
 import type { JsonText } from '../../schemas/json.ts'
 import { type OpenRun, outputText } from './open-run.ts'
 import { planOf } from './plan.ts'
-import { templateText } from './template-text.ts'
+import { checkTextSize, templateText } from './template-text.ts'
 
 /**
  * The flow's `output`; without one the output of the last step, that is the only one nothing depends on, or an object of the outputs of all
@@ -14,5 +14,5 @@ export function runOutput(run: OpenRun): JsonText {
   const { sinks } = planOf(run.flow)
   if (sinks.length === 1) return outputText(run, sinks[0]!)
   const entries = sinks.map((step) => `${JSON.stringify(step.id)}:${outputText(run, step)}`)
-  return `{${entries.join(',')}}` as JsonText
+  return checkTextSize(`{${entries.join(',')}}` as JsonText)
 }
