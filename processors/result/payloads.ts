@@ -1,12 +1,21 @@
-/** Parsed payloads. Small ones are kept as long as their row, since several expressions may read them. */
+/** Parsed payloads. Small ones are kept as long as their row, since several expressions may read them; of large ones the last few. */
 import { type Json, parseJson } from '../../schemas/json.ts'
 import type { PayloadRow } from './run-store.ts'
 
-const KEPT_LENGTH = 4096
-const parsed = new WeakMap<PayloadRow, Json>()
+const SMALL_LENGTH = 4096
+const LARGE_KEPT = 4
+
+interface Parsed {
+  readonly row: PayloadRow
+  readonly value: Json
+}
+
+const small = new WeakMap<PayloadRow, Json>()
+/** The one parsed last comes first: a thousand steps that become ready together all look into the same few. */
+const large: Parsed[] = []
 
 export function parsePayload(row: PayloadRow): Json {
-  const known = parsed.get(row)
+  const known = row.text.length <= SMALL_LENGTH ? small.get(row) : large.find((parsed) => parsed.row === row)?.value
   if (known !== undefined) return known
   const value = parseJson(row.text)
   keepParsed(row, value)
@@ -15,5 +24,9 @@ export function parsePayload(row: PayloadRow): Json {
 
 /** Spares the parsing of a row whose value is known. */
 export function keepParsed(row: PayloadRow, value: Json): void {
-  if (row.text.length <= KEPT_LENGTH) parsed.set(row, value)
+  if (row.text.length <= SMALL_LENGTH) {
+    small.set(row, value)
+    return
+  }
+  if (large.unshift({ row, value }) > LARGE_KEPT) large.pop()
 }
