@@ -17,14 +17,24 @@ export class Assignment {
   readonly #owners: (Member | null)[]
   readonly #environment: Environment
   readonly #share: (item: number, members: number) => number
+  readonly #settled: () => Promise<void>
   #members: readonly Member[] = []
   #last: Promise<void> = Promise.resolve()
 
-  /** `share` says which of the members, in order of joining, an item belongs to. */
-  constructor(items: number, environment: Environment, share: (item: number, members: number) => number) {
+  /**
+   * `share` says which of the members, in order of joining, an item belongs to. Items are handed on after `settled`: what their last owners did has taken
+   * effect by then or has failed.
+   */
+  constructor(
+    items: number,
+    environment: Environment,
+    share: (item: number, members: number) => number,
+    settled: () => Promise<void> = async () => {},
+  ) {
     this.#owners = new Array(items).fill(null)
     this.#environment = environment
     this.#share = share
+    this.#settled = settled
   }
 
   async join(member: Member): Promise<Membership> {
@@ -39,8 +49,9 @@ export class Assignment {
   }
 
   #rebalance(): Promise<void> {
-    this.#last = this.#last.then(() => this.#moveItems())
-    return this.#last
+    const moved = this.#last.then(() => this.#moveItems())
+    this.#last = moved.catch(() => {})
+    return moved
   }
 
   async #moveItems(): Promise<void> {
@@ -54,6 +65,7 @@ export class Assignment {
         this.#owners[item] = null
       }),
     )
+    if (wanted.some((member, item) => member !== null && this.#owners[item] === null)) await this.#settled()
     for (const [item, member] of wanted.entries()) {
       if (this.#owners[item] !== null || member === null) continue
       this.#owners[item] = member

@@ -128,7 +128,8 @@ export class EmbeddedLog implements Log {
   joinPool(pool: Pool, listener: PoolListener): Promise<Membership> {
     let assignment = this.#pools.get(pool)
     if (assignment === undefined) {
-      assignment = new Assignment(this.partitions, this.#options.environment, (item, members) => item % members)
+      const share = (item: number, members: number) => item % members
+      assignment = new Assignment(this.partitions, this.#options.environment, share, () => this.#sequencer.settled())
       this.#pools.set(pool, assignment)
     }
     return assignment.join(poolMember(executeTopic(pool), listener, this.#sequencer, this.#fetch))
@@ -205,7 +206,7 @@ export class EmbeddedLog implements Log {
 
 function writerOf({ writer }: Threads): LogWriter {
   return {
-    write: (group) => writer.call('write', [group], [group.buffer]),
+    write: (group) => writer.call('write', [group]),
     state: () => writer.call('state', []),
     probe: (bytes) => writer.call('probe', [bytes]),
   }

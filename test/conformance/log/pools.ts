@@ -114,6 +114,31 @@ export function pools(harness: () => LogHarness, opened: (log: Log) => Log): voi
     expect(texts(await readAll(log, 'result', 0))).toEqual(['done'])
   })
 
+  it('does not take for finished what a report said that failed after the partition was taken from its owner', async (context) => {
+    const h = harness()
+    if (h.faults === undefined) return context.skip()
+    const log = await open()
+    await log.append([record('execute.io', 1, 'a')])
+    const [one, two] = [member(), member()]
+    await log.joinPool('io', one.listener)
+    await until(() => one.held.size === 2)
+    const partition = one.held.get(1)!
+    await pollUntil(partition, 1)
+    const release = h.faults.hold()
+    h.faults.failNext('before')
+    const report = partition.report([record('result', 0, 'done')], { next: 1, beyond: [] })
+    const failed = expect(report).rejects.toThrow()
+    const joined = log.joinPool('io', two.listener)
+    await until(() => one.revoked.length > 0)
+    release()
+    await Promise.all([failed, joined])
+    const taken = [one, two].find(({ held }) => held.has(one.revoked[0]!))!.held.get(one.revoked[0]!)!
+    expect(one.revoked).toEqual([1])
+    expect(taken.progress).toEqual({ next: 0, beyond: [] })
+    expect(texts(await pollUntil(taken, 1))).toEqual(['a'])
+    expect(await readAll(log, 'result', 0)).toEqual([])
+  })
+
   it('does not hand a partition on before its owner has let go', async () => {
     const log = await open()
     const one = member()
