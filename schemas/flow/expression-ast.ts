@@ -55,10 +55,41 @@ function parsed(text: string): unknown {
     return library.compile(text)
   } catch (cause) {
     const hyphen = /\b(?:steps|input|vars)((?:\.[A-Za-z_]\w*)*)\.([A-Za-z_]\w*(?:-\w+)+)/.exec(text)
-    const hint = hyphen === null ? '' : `; a name with a hyphen needs quotes: ."${hyphen[2]}"`
-    throw new SyntaxProblem(`the expression does not parse: ${(cause as Error).message}${hint}`, { cause })
+    const found =
+      hyphen === null
+        ? syntaxMessage((cause as Error).message, text)
+        : `a name with a hyphen needs quotes: ."${hyphen[2]}"`
+    throw new SyntaxProblem(`the expression does not parse: ${found}`, { cause })
   }
 }
+
+/** What the package's messages mean; it names tokens, and for some mistakes stumbles. */
+function syntaxMessage(message: string, text: string): string {
+  if (message.includes('EOF')) return 'it ends where more is expected'
+  const [, kind, token] = /(\w+)(?:\): "|, value: )(.*?)"?$/.exec(message) ?? []
+  if (kind === 'Number' && token !== 'NaN')
+    return 'found a number where none may stand; numbers are written in backquotes, such as `10`'
+  if (token !== undefined && token !== '') return `found '${token === 'NaN' ? '-' : token}' where it may not stand`
+  const expected = /^Expected (\w+), got: (\w+)$/.exec(message)
+  if (expected !== null) return `found ${tokenName(expected[2]!)}, expected ${tokenName(expected[1]!)}`
+  if (!message.startsWith('Cannot read')) return message
+  return /[^=!<>]=[^=]/.test(text) ? "found a single '='; expected '=='" : 'an operand is missing'
+}
+
+const TOKENS: { readonly [kind: string]: string } = {
+  Lparen: "'('",
+  Rparen: "')'",
+  Rbracket: "']'",
+  Rbrace: "'}'",
+  Star: "an index, '*', '?' or ':'",
+  Colon: "':'",
+  Comma: "','",
+  Number: 'a number',
+  UnquotedIdentifier: 'a name',
+  QuotedIdentifier: 'a quoted name',
+}
+
+const tokenName = (kind: string): string => TOKENS[kind] ?? kind
 
 /** Offset after the quoted part that begins at `at`, or -1 if it does not end. */
 export function skipQuoted(text: string, at: number): number {
@@ -117,7 +148,18 @@ function readAst(root: unknown): Ast {
   return read(root, 1)
 }
 
+/** Kinds of nodes that look into their first operand. */
+const LOOKS_INTO = ['Subexpression', 'IndexExpression', 'Projection', 'ValueProjection', 'FilterProjection', 'Flatten']
+
+/** `!a.b` is `(!a).b` in JMESPath, which is always null: nobody means that. */
+function refuseLookIntoNot(node: RawNode): void {
+  const first = node.children?.[0] as RawNode | undefined
+  if (first?.type !== 'NotExpression' || !LOOKS_INTO.includes(node.type)) return
+  throw new SyntaxProblem("'!' binds tighter than '.', so this is always null; write !(...) around the whole")
+}
+
 function convert(node: RawNode, read: Read, depth: number): Ast {
+  refuseLookIntoNot(node)
   const child = (index: number): Ast => read(node.children?.[index], depth + 1)
   switch (node.type) {
     case 'Identity':

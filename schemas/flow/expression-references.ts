@@ -10,7 +10,7 @@ export interface References {
   readonly allSteps: boolean
 }
 
-const ROOTS = ['input', 'vars', 'steps', 'run', 'item', 'index']
+const ROOTS = ['input', 'vars', 'steps', 'run']
 const STEP_FIELDS = ['output', 'status', 'attempts', 'error']
 const RUN_FIELDS = ['id', 'tenant', 'flow', 'version', 'startedAt']
 
@@ -20,6 +20,8 @@ type Place = readonly string[] | null
 export interface NameProblem {
   readonly code: 'UNKNOWN_NAME' | 'NOT_SUPPORTED_YET'
   readonly message: string
+  /** The name that is unknown, where the message is about one. */
+  readonly name?: string
 }
 
 /** `vars`: names of the flow's constants. */
@@ -34,7 +36,7 @@ export function findReferences(
 
   const unknown = (what: string, name: string, known: readonly string[]): null => {
     const message = `unknown name '${name}' in ${what}${didYouMean(name, known)}; expected one of ${known.join(', ')}`
-    problems.push({ code: 'UNKNOWN_NAME', message })
+    problems.push({ code: 'UNKNOWN_NAME', message, name })
     return null
   }
 

@@ -26,7 +26,9 @@ export function checkExpression(
   if (ast === null) return null
   const found = findReferences(ast, vars)
   for (const problem of found.problems) {
-    problems.report(problem.code, at, `${problem.message} (in '${shorten(text)}')`)
+    const quoted = problem.name !== undefined && text.includes(`"${problem.name}"`)
+    const hint = quoted ? `; a text is written in single quotes: '${problem.name}'` : ''
+    problems.report(problem.code, at, `${problem.message}${hint} (in '${shorten(text)}')`)
   }
   const { references } = found
   return {

@@ -10,7 +10,7 @@ export function checkSchema(schema: object, at: Path, problems: Problems): void 
   const ajv = newAjv()
   try {
     if (ajv.validateSchema(schema) === true) ajv.compile(schema)
-    for (const error of (ajv.errors ?? []).slice(0, 3)) {
+    for (const error of firstPerPlace(ajv.errors ?? []).slice(0, 3)) {
       const path = [...at, ...pointerPath(error.instancePath, schema as Json)]
       problems.report('INVALID_SCHEMA', path, `not a JSON Schema: ${error.message}${allowed(error)}`)
     }
@@ -19,6 +19,13 @@ export function checkSchema(schema: object, at: Path, problems: Problems): void 
   } catch (error) {
     problems.report('INVALID_SCHEMA', at, `not a JSON Schema of draft 2020-12: ${(error as Error).message}`)
   }
+}
+
+/** Alternatives of one keyword fail one after the other, at the same place; the first says most. */
+function firstPerPlace(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  return errors.filter(
+    (error, index) => errors.findIndex((other) => other.instancePath === error.instancePath) === index,
+  )
 }
 
 /** A check of values against a schema that is known to be right; compiled at its first use. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { checkFlow } from '../../../schemas/flow/compile.ts'
 import { A, compiled, flow } from './flows.ts'
 
 describe('the input of a run', () => {
@@ -24,4 +25,10 @@ describe('the input of a run', () => {
     expect(checkInput({ order: { kind: 'x', lines: [{ 'a/b': 1 }], at: '2026-01-01T00:00:00Z' } })).toEqual([])
     expect(compiled(flow(A)).checkInput('anything')).toEqual([])
   })
+})
+
+test('a schema that is none is reported once for a place', () => {
+  const checked = checkFlow(flow(A, 'input: {type: objct}'))
+  const problems = checked.ok ? [] : checked.problems.map(({ code, path }) => `${code} ${path}`)
+  expect(problems).toEqual(['INVALID_SCHEMA input.type'])
 })

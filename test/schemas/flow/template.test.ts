@@ -123,6 +123,7 @@ describe('refused when checked', () => {
     [`\${steps.a.outputs}`, /unknown name 'outputs' in steps\.a; did you mean 'output'/],
     [`\${vars.limti}`, /unknown name 'limti' in vars; did you mean 'limit'/],
     [`\${run.idd}`, /unknown name 'idd' in run; did you mean 'id'/],
+    [`\${input.a == "x"}`, /unknown name 'x'.*a text is written in single quotes: 'x'/],
     [`\${item.a}`, /NOT_SUPPORTED_YET.*forEach/],
     [`\${[input, input][0] | index}`, /^$/],
     [times(`\${input.a}`, 257), /LIMIT_EXCEEDED.*257 expressions/],
