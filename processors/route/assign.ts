@@ -30,7 +30,7 @@ export function assign(settings: RouteSettings, turn: Turn, step: Attempt, share
     endAttempt(turn, step.runId, step.stepId, step.attempt, 'error', given.error, turn.now)
     return false
   }
-  const partition = choosePartition(turn, step)
+  const partition = choosePartition(turn, step, settings.maxStickyKeys)
   takeToken(turn, step.tenant, share)
   turn.put(QUEUE, queueKey(step.runId, step.stepId), {
     attempt: step.attempt,

@@ -7,6 +7,7 @@ import type { Pool } from '../../schemas/topics.ts'
 import type { Turn } from '../turn.ts'
 import { workerKey } from './rows.ts'
 import { SLOTS } from './slots.ts'
+import { STICKY_SIZE } from './sticky-size.ts'
 import { STICKY, WORKERS } from './stores.ts'
 import { WORKER_TABLE } from './worker-table.ts'
 
@@ -19,7 +20,8 @@ export interface Placed {
 
 const DEFAULT_TTL_MS = 3_600_000
 
-export function choosePartition(turn: Turn, step: Placed): number {
+/** `maxKeys`: sticky keys remembered at most. */
+export function choosePartition(turn: Turn, step: Placed, maxKeys: number): number {
   if (step.stickyKey === null) return lessLoadedOfTwo(turn, step.pool, turn.random(), turn.random())
   const key = `${step.tenant}/${step.pool}/${step.stickyKey}`
   const known = turn.get(STICKY, key)
@@ -31,9 +33,17 @@ export function choosePartition(turn: Turn, step: Placed): number {
   const expiresAtMs = turn.now + ttlMs
   // a hit moves the expiry only when that is worth a write
   if (!valid || expiresAtMs - known.expiresAtMs > ttlMs / 16) {
+    if (known === undefined) makeRoom(turn, maxKeys)
     turn.put(STICKY, key, { partition, workerId: ownerOf(turn, step.pool, partition), expiresAtMs })
   }
   return partition
+}
+
+/** Keys may be as many as there are runs, and their time to live may be years. */
+function makeRoom(turn: Turn, maxKeys: number): void {
+  if (turn.index(STICKY_SIZE).size < maxKeys) return
+  const [oldest] = turn.rows(STICKY).next().value!
+  turn.delete(STICKY, oldest)
 }
 
 function ownerOf(turn: Turn, pool: Pool, partition: number): string {

@@ -12,6 +12,8 @@ export interface RouteOptions {
   readonly graceMs?: number
   /** After this long (plus its timeout) an attempt is given up even if its worker shows signs of life; default 3,600,000. */
   readonly longestMs?: number
+  /** Sticky keys the task remembers at once; beyond them the oldest is forgotten early. At least 1, default 100,000. */
+  readonly maxStickyKeys?: number
   /** What an attempt is given; default: from the rows of its run. */
   readonly attemptInput?: AttemptInputOf
   /** Whether a step that has to wait is still wanted; default: from the rows of its run, or yes where `attemptInput` is given. */
@@ -27,10 +29,12 @@ export type RouteSettings = Required<RouteOptions>
 /** @throws {RangeError} */
 export function routeSettings(options: RouteOptions): RouteSettings {
   const isWanted = options.attemptInput === undefined ? attemptIsWanted : () => true
-  const settings = { window: 256, graceMs: 60_000, longestMs: 3_600_000, attemptInput, isWanted, ...options }
+  const defaults = { window: 256, graceMs: 60_000, longestMs: 3_600_000, maxStickyKeys: 100_000 }
+  const settings = { ...defaults, attemptInput, isWanted, ...options }
   atLeast('window', settings.window, 1)
   atLeast('graceMs', settings.graceMs, 0)
   atLeast('longestMs', settings.longestMs, 0)
+  atLeast('maxStickyKeys', settings.maxStickyKeys, 1)
   return settings
 }
 

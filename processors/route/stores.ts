@@ -15,6 +15,7 @@ import {
   workerFields,
 } from './rows.ts'
 import { SLOTS } from './slots.ts'
+import { STICKY_SIZE } from './sticky-size.ts'
 import { WAITING } from './waiting.ts'
 import { WORKER_TABLE } from './worker-table.ts'
 
@@ -41,6 +42,7 @@ export const STICKY: StoreDef<StickyRow> = {
   id: 32,
   type: defineValue('StickyRow', stickyFields),
   dueAt: (row) => row.expiresAtMs,
+  indexes: [STICKY_SIZE],
 }
 
 /** By `pool/partition`. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createRoute, type RouteOptions } from '../../../processors/route/route.ts'
-import { LANES, QUEUE, TOKENS } from '../../../processors/route/stores.ts'
+import { LANES, QUEUE, STICKY, TOKENS } from '../../../processors/route/stores.ts'
 import type { TenantId } from '../../../schemas/ids.ts'
 import { executed, INPUT, limits, numbers, ready, released, routeTask, START_MS, worker } from './world.ts'
 
@@ -273,6 +273,14 @@ describe('placement', () => {
     })
     expect(new Set(chosen.map(String)).size).toBe(1)
     expect(new Set(chosen[0]).size).toBeGreaterThan(1)
+  })
+
+  it('remembers so many keys at most, and forgets the oldest', () => {
+    const task = routeTask({ maxStickyKeys: 3 }, 8)
+    for (let n = 0; n < 5; n++) partitionOf(task, n, { ...sticky, stickyKey: `k${n}` })
+    expect([...task.state.rows(STICKY).keys()]).toEqual(['acme/io/k2', 'acme/io/k3', 'acme/io/k4'])
+    partitionOf(task, 5, { ...sticky, stickyKey: 'k2' })
+    expect(task.counts).toEqual({ sticky_hits: 1, sticky_misses: 5 })
   })
 
   it('forgets the sticky partition when the time is over, but not while it is used', () => {
