@@ -1,7 +1,14 @@
 import type { StepId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import { checkEdges } from './check-edges.ts'
-import { checkStep, expressionAt, type FlowContext, reportUnknownStep, type StepDraft } from './check-step.ts'
+import {
+  checkStep,
+  expressionAt,
+  type FlowContext,
+  refuseSecrets,
+  reportUnknownStep,
+  type StepDraft,
+} from './check-step.ts'
 import { isObject, type JsonObject } from './expression-values.ts'
 import { aliased, checkNames, choiceAt, durationAt, integerAt, listAt, objectAt } from './fields.ts'
 import { FLOW_NAME_FORM, isFlowName } from './flow-name.ts'
@@ -49,6 +56,7 @@ export function checkDocument(
   checkNames(document, { known: [...KNOWN, ...OLDER], later: LATER }, [], problems)
   const vars =
     document.vars == null ? {} : (objectAt(document.vars, ['vars'], 'an object of constants', problems) ?? {})
+  refuseSecrets(vars, ['vars'], problems)
   const whole: FlowContext = { ...context, vars: Object.keys(vars) }
   const name = nameOf(document, whole)
   refuseLaterContent(document, whole)

@@ -135,7 +135,8 @@ function blockAction(
   return { kind: 'block', block: type ?? '', pool, with: template }
 }
 
-function refuseSecrets(value: Json, at: Path, problems: Problems): void {
+/** Reports every text that names a secret. */
+export function refuseSecrets(value: Json, at: Path, problems: Problems): void {
   if (typeof value === 'string') {
     if (!value.startsWith('secret://')) return
     problems.report('NOT_SUPPORTED_YET', at, `found ${show(value)}; this version does not have secrets yet`)

@@ -408,6 +408,7 @@ describe('refused', () => {
     ['triggers', flow(A, 'triggers: []')],
     ['retention', flow(A, 'retention: 7d')],
     ['secrets', flow(A, 'secrets: [a]')],
+    ['secrets', flow(A, 'vars: {c: {d: "secret://warehouse"}}')],
     ['secrets_refs', flow(A, 'secrets_refs: [a]')],
     ['policies', flow(A, 'policies: {a: 1}')],
     ['compensate', flow(A, 'onFailure: compensate')],
