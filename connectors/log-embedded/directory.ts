@@ -1,5 +1,6 @@
 /**
- * What lies where in a group: one transaction's record batches and changelog batches, whose bytes follow one another in the group's unpacked data.
+ * What lies where in a group, which is one transaction: the bytes of its record batches follow one another in the unpacked `records`, those of its
+ * changelog batches in the unpacked `changes`.
  *
  *     uint   number of record batches, then of each: span, base, next, last timestamp (uints), length (uint)
  *     uint   number of changelog batches, then of each: task, position, length (uints)
@@ -55,6 +56,7 @@ export function decodeDirectory(bytes: Uint8Array): Directory {
     const fields = { span: input.uint(), base: input.uint(), next: input.uint(), lastMs: input.uint() }
     return { ...fields, ...placed(input.uint()) }
   })
+  start = 0
   const changelog = many(() => ({ task: input.uint(), position: input.uint(), ...placed(input.uint()) }))
   return { batches, changelog }
 }

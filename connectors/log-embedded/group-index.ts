@@ -6,7 +6,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { decodeDirectory } from './directory.ts'
 import { unpack } from './packing.ts'
 
-/** A part of a group's unpacked data. */
+/** A part of a group's unpacked records or changes. */
 export interface Place {
   readonly group: number
   readonly start: number
@@ -32,18 +32,18 @@ const KEPT_BYTES = 16 << 20
 export class GroupIndex {
   readonly #spans = new Map<number, RecordsPlace[]>()
   readonly #tasks = new Map<number, ChangesPlace[]>()
-  readonly #unpacked = new Map<number, Uint8Array>()
+  readonly #records: UnpackedColumn
+  readonly #changes: UnpackedColumn
   readonly #first
   readonly #beyond
-  readonly #data
   #groups: GroupSize[] = []
   #last = 0
-  #unpackedBytes = 0
 
   constructor(database: DatabaseSync) {
     this.#first = database.prepare('SELECT min(id) AS id FROM groups')
     this.#beyond = database.prepare('SELECT id, bytes, directory FROM groups WHERE id > ? ORDER BY id')
-    this.#data = database.prepare('SELECT data FROM groups WHERE id = ?')
+    this.#records = new UnpackedColumn(database, 'records')
+    this.#changes = new UnpackedColumn(database, 'changes')
   }
 
   /** Takes in what came and went since the last call. What is read afterwards must be read in the same read transaction. */
@@ -86,30 +86,14 @@ export class GroupIndex {
     return this.#spans
   }
 
-  /** A view of the bytes; valid for as long as it is held. */
-  read({ group, start, length }: Place): Uint8Array {
-    let data = this.#unpacked.get(group)
-    if (data === undefined) {
-      const row = this.#data.get(group)
-      if (row === undefined) throw new Error(`group ${group} is not in the file any more`)
-      data = unpack(row['data'] as Uint8Array)
-      this.#keep(group, data)
-    }
-    return data.subarray(start, start + length)
+  /** The bytes of a record batch; a view. */
+  readRecords(place: RecordsPlace): Uint8Array {
+    return this.#records.read(place)
   }
 
-  #keep(group: number, data: Uint8Array): void {
-    this.#unpacked.set(group, data)
-    this.#unpackedBytes += data.length
-    for (const oldest of this.#unpacked.keys()) {
-      if (this.#unpackedBytes <= KEPT_BYTES) return
-      this.#forget(oldest)
-    }
-  }
-
-  #forget(group: number): void {
-    this.#unpackedBytes -= this.#unpacked.get(group)?.length ?? 0
-    this.#unpacked.delete(group)
+  /** The bytes of a changelog batch; a view. */
+  readChanges(place: ChangesPlace): Uint8Array {
+    return this.#changes.read(place)
   }
 
   #add(group: number, bytes: number, directory: Uint8Array): void {
@@ -128,7 +112,44 @@ export class GroupIndex {
     for (const [span, places] of this.#spans) this.#spans.set(span, kept(places))
     for (const [task, places] of this.#tasks) this.#tasks.set(task, kept(places))
     this.#groups = kept(this.#groups)
-    for (const group of this.#unpacked.keys()) if (group < below) this.#forget(group)
+    this.#records.drop(below)
+    this.#changes.drop(below)
+  }
+}
+
+class UnpackedColumn {
+  readonly #select
+  readonly #kept = new Map<number, Uint8Array>()
+  #bytes = 0
+
+  constructor(database: DatabaseSync, column: 'records' | 'changes') {
+    this.#select = database.prepare(`SELECT ${column} AS packed FROM groups WHERE id = ?`)
+  }
+
+  read({ group, start, length }: Place): Uint8Array {
+    return (this.#kept.get(group) ?? this.#unpack(group)).subarray(start, start + length)
+  }
+
+  #unpack(group: number): Uint8Array {
+    const row = this.#select.get(group)
+    if (row === undefined) throw new Error(`group ${group} is not in the file any more`)
+    const data = unpack(row['packed'] as Uint8Array)
+    this.#kept.set(group, data)
+    this.#bytes += data.length
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= KEPT_BYTES) break
+      this.#forget(oldest)
+    }
+    return data
+  }
+
+  drop(below: number): void {
+    for (const group of this.#kept.keys()) if (group < below) this.#forget(group)
+  }
+
+  #forget(group: number): void {
+    this.#bytes -= this.#kept.get(group)?.length ?? 0
+    this.#kept.delete(group)
   }
 }
 

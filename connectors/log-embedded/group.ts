@@ -66,12 +66,24 @@ export interface SentGroup {
   readonly changelogBytes: readonly number[]
 }
 
-/** Lays a group out as one message, and empties the buffers it was gathered in. */
-export function seal(group: Group): { readonly message: WriteGroup; readonly sent: SentGroup } {
+const LEAST_SHARED_BYTES = 1 << 20
+
+/** Memory that the writer thread sees too, so that a group's bytes are neither copied nor handed over. One group at a time is in it. */
+export class SharedBytes {
+  #buffer = new SharedArrayBuffer(LEAST_SHARED_BYTES)
+
+  take(length: number): Uint8Array {
+    if (length > this.#buffer.byteLength) this.#buffer = new SharedArrayBuffer(2 * length)
+    return new Uint8Array(this.#buffer, 0, length)
+  }
+}
+
+/** Lays a group out as one message, and empties the buffers it was gathered in. The group before it must have been written. */
+export function seal(group: Group, shared: SharedBytes): { readonly message: WriteGroup; readonly sent: SentGroup } {
   let bytes = 0
   for (const { batch } of group.partitions) bytes += batch.length
   for (const { entries } of group.changelogs) bytes += entries.length
-  const data = new Uint8Array(bytes)
+  const data = shared.take(bytes)
   const batches: number[] = []
   const changelog: number[] = []
   let at = 0
@@ -94,7 +106,7 @@ export function seal(group: Group): { readonly message: WriteGroup; readonly sen
     beyond: JSON.stringify(beyond),
   }))
   return {
-    message: { buffer: data.buffer, batches, changelog, offsets, progress },
+    message: { data, batches, changelog, offsets, progress },
     sent: {
       group,
       bytes,

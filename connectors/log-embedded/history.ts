@@ -60,7 +60,7 @@ export function fetcher(database: DatabaseSync, index: GroupIndex): History['fet
     for (let i = index.indexAt(span, from); i < places.length; i++) {
       const place = places[i]!
       if (place.base >= to) break
-      found({ base: place.base, data: index.read(place) })
+      found({ base: place.base, data: index.readRecords(place) })
       if (bytes >= maxBytes) return { batches, through: Math.min(place.next, to) }
     }
     return { batches, through: to }
@@ -85,7 +85,7 @@ function seeker(database: DatabaseSync, index: GroupIndex): History['seek'] {
     const places = index.records(span)
     if (places.length > 0 && offset >= places[0]!.base) {
       const place = places[index.indexAt(span, offset)]!
-      return { ...place, frames: () => [{ base: place.base, data: index.read(place) }] }
+      return { ...place, frames: () => [{ base: place.base, data: index.readRecords(place) }] }
     }
     const row = settled.get(span, offset)!
     const base = Number(row['base'])
@@ -153,7 +153,7 @@ class Changelog implements ChangelogCursor {
     for (const place of this.#index.changes(this.#task)) {
       if (place.position <= this.#position) continue
       if (place.position > through || this.#out.length >= PART_BYTES) break
-      this.#out.raw(this.#index.read(place))
+      this.#out.raw(this.#index.readChanges(place))
       this.#position = place.position
     }
   }

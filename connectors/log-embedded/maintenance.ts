@@ -75,7 +75,7 @@ function folder(database: DatabaseSync, index: GroupIndex, write: Write): Mainte
     for (const place of index.changes(task)) {
       if (place.position <= from) continue
       if (place.position > through || bytes >= FOLD_READ_BYTES) break
-      eachRow(index.read(place), (key, value) => rows.set(key.toString('latin1'), value))
+      eachRow(index.readChanges(place), (key, value) => rows.set(key.toString('latin1'), value))
       position = place.position
       bytes += place.length
     }

@@ -48,6 +48,7 @@ class EmbeddedPoolPartition implements PoolPartition {
   }
 
   poll(max: number): readonly LogRecord[] {
+    if (this.#ended !== null) throw this.#ended
     return this.#cursor.poll(max)
   }
 
@@ -64,7 +65,10 @@ class EmbeddedPoolPartition implements PoolPartition {
   }
 
   end(error: LogError): void {
-    this.#ended ??= error
+    if (this.#ended !== null) return
+    this.#ended = error
     this.#cursor.close()
+    // So that the owner finds out
+    queueMicrotask(() => this.#listener())
   }
 }

@@ -2,10 +2,10 @@
 import type { Topic } from '../../schemas/topics.ts'
 import type { LogErrorCode } from '../../topology/log/port.ts'
 
-/** Records and changes of one transaction. All bytes lie one after another in `buffer`. */
+/** Records and changes of one transaction. All bytes lie one after another in `data`, which is shared memory. */
 export interface WriteGroup {
-  readonly buffer: ArrayBuffer
-  /** Per batch: span, base, next, last timestamp, start in `buffer`, length. */
+  readonly data: Uint8Array
+  /** Per batch: span, base, next, last timestamp, start in `data`, length. */
   readonly batches: readonly number[]
   /** Per changelog batch: task, position, start, length. */
   readonly changelog: readonly number[]

@@ -1,8 +1,8 @@
 /**
  * The tables of the log's database file.
  *
- * A transaction appends one row to `groups`: all its record batches and changelog batches, packed as one, with a directory of what lies where
- * (`directory.ts`). So it touches the end of one table and little else. The oldest groups are settled (`settle.ts`): their records move to
+ * A transaction appends one row to `groups`: its record batches, packed as one, its changelog batches, likewise, and a directory of what lies
+ * where (`directory.ts`). So it touches the end of one table and little else. The oldest groups are settled (`settle.ts`): their records move to
  * `batches`, one row for many batches of a topic partition, where the index `batch_spans` covers all that seeking, trimming and accounting need
  * without touching the records. A topic partition's last settled batch is never removed: it says where the partition goes on.
  *
@@ -47,7 +47,7 @@ export const ALL_TOPICS: readonly Topic[] = TOPICS
 
 export const CREATE_TABLES = `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-  CREATE TABLE groups (id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, directory BLOB NOT NULL, data BLOB NOT NULL);
+  CREATE TABLE groups (id INTEGER PRIMARY KEY, bytes INTEGER NOT NULL, directory BLOB NOT NULL, records BLOB NOT NULL, changes BLOB NOT NULL);
   CREATE TABLE batches (
     id INTEGER PRIMARY KEY,
     span INTEGER NOT NULL,

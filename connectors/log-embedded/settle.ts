@@ -68,7 +68,7 @@ function merged(index: GroupIndex, through: number): SettledBatch[] {
     let last = null
     for (const place of places) {
       if (place.group > through) break
-      writeFrame(out, place.base, index.read(place))
+      writeFrame(out, place.base, index.readRecords(place))
       last = place
     }
     if (last === null) continue

@@ -11,7 +11,7 @@ function prepare(database: DatabaseSync) {
   return {
     begin: database.prepare('BEGIN IMMEDIATE'),
     commit: database.prepare('COMMIT'),
-    group: database.prepare('INSERT INTO groups (bytes, directory, data) VALUES (?, ?, ?)'),
+    group: database.prepare('INSERT INTO groups (bytes, directory, records, changes) VALUES (?, ?, ?, ?)'),
     batch: database.prepare('INSERT INTO batches (span, base, next, last_ms, bytes, data) VALUES (?, ?, ?, ?, ?, ?)'),
     committed: database.prepare(
       'INSERT INTO committed (span, next) VALUES (?, ?) ON CONFLICT (span) DO UPDATE SET next = excluded.next',
@@ -67,9 +67,11 @@ export function createWriter(database: DatabaseSync): Writer {
 }
 
 function writeGroup(statements: Statements, group: WriteGroup): void {
-  if (group.buffer.byteLength > 0) {
-    const data = pack(new Uint8Array(group.buffer))
-    statements.group.run(data.length, encodeDirectory(group), data)
+  if (group.data.length > 0) {
+    const split = group.changelog[2] ?? group.data.length
+    const records = pack(group.data.subarray(0, split))
+    const changes = pack(group.data.subarray(split))
+    statements.group.run(records.length + changes.length, encodeDirectory(group), records, changes)
   }
   for (let i = 0; i < group.offsets.length; i += 2) statements.committed.run(group.offsets[i]!, group.offsets[i + 1]!)
   for (const { span, next, beyond } of group.progress) statements.progress.run(span, next, beyond)

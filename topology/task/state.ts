@@ -37,7 +37,7 @@ export class StateError extends Error {
 
 export class TaskState {
   readonly due = new DueHeap()
-  readonly #stores = new Map<AnyStoreDef, AnyStore>()
+  readonly #stores: AnyStore[] = []
   readonly #byId: (AnyStore | undefined)[] = []
   readonly #indexes = new Map<unknown, Index<unknown>>()
   readonly #undoStores: AnyStore[] = []
@@ -49,16 +49,16 @@ export class TaskState {
     for (const def of [TASK_META as unknown as AnyStoreDef, ...declared]) {
       if (this.#byId[def.id] !== undefined) throw new Error(`store id ${def.id} is declared twice ('${def.name}')`)
       const store = new Store<unknown>(def, this.due, partition, partitions)
-      this.#stores.set(def, store)
+      this.#stores.push(store)
       this.#byId[def.id] = store
       for (const [indexDef, index] of store.indexes) this.#indexes.set(indexDef, index)
     }
   }
 
   store<V>(def: StoreDef<V>): Store<V> {
-    const store = this.#stores.get(def as unknown as AnyStoreDef)
-    if (store === undefined) throw new Error(`store '${def.name}' belongs to no processor of this topology`)
-    return store as unknown as Store<V>
+    const store = this.#byId[def.id]
+    if (store !== undefined && store.def === (def as unknown as AnyStoreDef)) return store as unknown as Store<V>
+    throw new Error(`store '${def.name}' belongs to no processor of this topology`)
   }
 
   storeById(id: number): AnyStore | undefined {
@@ -101,7 +101,7 @@ export class TaskState {
   /** The changes since the last cut, as changelog entries. */
   cut(): ChangelogEntry[] {
     const entries: ChangelogEntry[] = []
-    for (const store of this.#stores.values()) {
+    for (const store of this.#stores) {
       if (store.dirty.size === 0) continue
       const prefix = String.fromCharCode(store.def.id)
       for (const key of store.dirty) {
@@ -129,7 +129,7 @@ export class TaskState {
 
   /** Every row as a changelog entry, store by store. Rows may change while the iteration is suspended. */
   *entries(): IterableIterator<ChangelogEntry> {
-    for (const store of this.#stores.values()) {
+    for (const store of this.#stores) {
       const prefix = String.fromCharCode(store.def.id)
       for (const [key, value] of store.rows) yield { key: prefix + key, value: encodeRow(store.def, value) }
     }
@@ -138,7 +138,7 @@ export class TaskState {
   /** Number of rows in all stores. */
   size(): number {
     let size = 0
-    for (const store of this.#stores.values()) size += store.rows.size
+    for (const store of this.#stores) size += store.rows.size
     return size
   }
 }
