@@ -220,7 +220,12 @@ class Executor implements ExecutorHandle, PoolListener {
   #pump(): void {
     if (this.#state === 'stopped') return
     if (this.#state === 'running') {
-      this.#read()
+      try {
+        this.#read()
+      } catch (error) {
+        void this.#rejoin(error)
+        return
+      }
       const started = this.#startSteps()
       if (started === STARTS_AT_ONCE || this.#mayReadMore()) this.#wake()
     }

@@ -101,7 +101,7 @@ export interface PoolPartition {
   readonly partition: number
   /** As last reported by any owner. */
   readonly progress: Progress
-  /** Committed records from `progress.next` on, in order, without waiting. */
+  /** Committed records from `progress.next` on, in order, without waiting. @throws {LogError} if the log knows that it cannot give any more */
   poll(max: number): readonly LogRecord[]
   onRecords(listener: () => void): void
   /** Appends results durably and stores the progress; where the log can, both as one. @throws {LogError} */

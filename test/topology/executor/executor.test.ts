@@ -502,6 +502,18 @@ describe('a log that fails', () => {
     expect(log.results).toHaveLength(2)
   })
 
+  test('joins the pool anew when a partition can be read no more', async () => {
+    const { environment, log } = await startBench([echo])
+    log.pollFault = () => new LogError('OUTCOME_UNKNOWN', 'the disk cannot be read')
+    const one = step('echo')
+    log.put(0, one)
+    await environment.advance(60_000)
+    expect(log.joins).toBeGreaterThan(1)
+    log.pollFault = () => null
+    await environment.advance(60_000)
+    expect(log.results.map((r) => r.runId)).toEqual([one.runId])
+  })
+
   test('a full log keeps the results for as long as it takes', async () => {
     const { environment, log } = await startBench([echo])
     let full = true

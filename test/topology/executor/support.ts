@@ -86,6 +86,7 @@ export class FakeLog implements Pick<Log, 'append' | 'joinPool' | 'partitions'> 
   reports = 0
   joins = 0
   reportFault: Fault = () => null
+  pollFault: Fault = () => null
   appendFault: Fault = () => null
   listener: PoolListener | null = null
   readonly #environment: VirtualEnvironment
@@ -154,6 +155,8 @@ export class FakeLog implements Pick<Log, 'append' | 'joinPool' | 'partitions'> 
       partition,
       progress: this.progress.get(partition) ?? { next: 0, beyond: [] },
       poll: (max) => {
+        const error = this.pollFault()
+        if (error !== null) throw error
         const found = this.records[partition]!.slice(position, position + max)
         position += found.length
         return found
