@@ -3,7 +3,7 @@ import { control } from '../processors/control/control.ts'
 import { createDlq, type DlqOptions } from '../processors/dlq/dlq.ts'
 import { ingest } from '../processors/ingest/ingest.ts'
 import { result } from '../processors/result/result.ts'
-import { RUNS } from '../processors/result/run-store.ts'
+import { RUN_COUNT, RUNS } from '../processors/result/run-store.ts'
 import { createRoute, type RouteOptions } from '../processors/route/route.ts'
 import type { Processor } from '../processors/turn.ts'
 import type { TaskState } from './task/state.ts'
@@ -16,7 +16,7 @@ export interface Topology {
 }
 
 export interface TopologyOptions {
-  /** Unfinished runs of one task, above which it reads no more submissions. Default 25,000. */
+  /** Unfinished runs of one task, above which it reads no more submissions and replays wait. Default 25,000. */
   readonly maxRunsPerTask?: number
   readonly route?: RouteOptions
   readonly dlq?: DlqOptions
@@ -24,8 +24,9 @@ export interface TopologyOptions {
 
 export function createTopology(options: TopologyOptions = {}): Topology {
   const maxRuns = options.maxRunsPerTask ?? 25_000
+  const dlq = createDlq({ mayBegin: (turn) => turn.index(RUN_COUNT).size < maxRuns, ...options.dlq })
   return {
-    processors: [control, result, createRoute(options.route ?? {}), createDlq(options.dlq ?? {}), ingest],
+    processors: [control, result, createRoute(options.route ?? {}), dlq, ingest],
     admits: (state) => state.store(RUNS).rows.size < maxRuns,
   }
 }

@@ -13,6 +13,9 @@ import { COUNTERS, LETTERS, REQUESTS, SWEEPS } from './stores.ts'
 /** Letters looked at in one turn, matching or not. */
 const LOOK_AT = 10_000
 
+/** How long a replay waits before it asks for room again. */
+const FULL_WAIT_MS = 100
+
 export type SweepStart = Pick<SweepRow, 'matched' | 'scheduled' | 'refused'>
 
 /** Key of a replay's sweep; no key of a discard looks like this, since a tenant has neither space nor slash. */
@@ -50,6 +53,10 @@ export function sweepDue(settings: DlqSettings): DueHandler {
     const request = turn.get(REQUESTS, id)
     if (row.ended === 'yes' || request === undefined) {
       turn.delete(SWEEPS, id)
+      return
+    }
+    if (request.action === 'replay' && !settings.mayBegin(turn)) {
+      turn.put(SWEEPS, id, { ...row, dueAtMs: turn.now + FULL_WAIT_MS })
       return
     }
     const next = sweepChunk(settings, turn, id, row, request)

@@ -269,6 +269,19 @@ describe('the pace', () => {
     expect(turns).toEqual([200, 200, 200, 200, 200, 0])
   })
 
+  it('waits while the task has as many runs as it may hold', () => {
+    let room = false
+    const full = dlqTask(letters(500), { mayBegin: () => room })
+    full.send('dlq', replay())
+    expect(submitted(full.advance(5_000))).toHaveLength(0)
+    room = true
+    expect(submitted(full.advance(1_000))).toHaveLength(500)
+    room = false
+    const discarded = dlqTask(letters(3), { mayBegin: () => room })
+    discarded.send('dlq', discard())
+    expect(letterIds(discarded.advance(5), 'LetterDiscarded')).toHaveLength(3)
+  })
+
   it('does not stop at letters that do not match', () => {
     const others = Array.from({ length: 12_000 }, (_, n) => runLetter(n, { tenant: 'other' as TenantId }))
     const task = dlqTask([...others, runLetter(12_001)])
