@@ -6,7 +6,7 @@
  *     entries   u32 key bytes, u32 value bytes, key (UTF-8), value
  *     u32 0xffffffff, u32 CRC-32 of everything before the mark
  */
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { ChangelogEntry } from '../../topology/log/port.ts'
@@ -40,6 +40,10 @@ export function fileSnapshots(folder: string, onIgnored: (reason: string) => voi
       const path = pathOf(taskId)
       await write(`${path}.part`, { logId, taskId, position: snapshot.position }, snapshot.entries)
       await rename(`${path}.part`, path)
+    },
+    async discard(taskId) {
+      onIgnored(`snapshot ${pathOf(taskId)} is removed: it is ahead of the log, which was put back from a copy`)
+      await rm(pathOf(taskId), { force: true })
     },
   }
 }

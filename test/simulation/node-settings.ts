@@ -72,6 +72,9 @@ function snapshotStore(world: World, snapshots: Map<number, Snapshot>): Snapshot
     async save(taskId, _logId, { position, entries }) {
       snapshots.set(taskId, { position, entries: [...entries] })
     },
+    async discard(taskId) {
+      snapshots.delete(taskId)
+    },
   }
   return world.options.plant?.snapshots?.(store) ?? store
 }

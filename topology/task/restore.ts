@@ -21,6 +21,8 @@ export async function restoreState(
   const { changelogPosition, changelogFirst } = taskLog.start
   const snapshot = (await snapshots?.load(taskLog.taskId, log.id)) ?? null
   const usable = snapshot !== null && snapshot.position >= changelogFirst && snapshot.position <= changelogPosition
+  // It tells of commits that this log does not have, as one put back from a copy: once the log has as many again, it would be taken for its own
+  if (snapshot !== null && snapshot.position > changelogPosition) await snapshots!.discard(taskLog.taskId)
   let folded = 0
   if (usable) {
     for (const entry of snapshot.entries) {

@@ -12,4 +12,6 @@ export interface SnapshotStore {
   load(taskId: number, logId: string): Promise<Snapshot | null>
   /** Replaces the task's snapshot; the old one stays until the new one is whole. */
   save(taskId: number, logId: string, snapshot: Snapshot): Promise<void>
+  /** Removes the task's snapshot, if there is one. */
+  discard(taskId: number): Promise<void>
 }

@@ -33,6 +33,14 @@ describe('fileSnapshots', () => {
     expect(reasons).toEqual([])
   })
 
+  it('has none once it was discarded, and says so', async () => {
+    await store().save(2, 'log', { position: 17, entries })
+    await store().discard(2)
+    expect(await store().load(2, 'log')).toBeNull()
+    expect(reasons).toEqual([expect.stringContaining('ahead of the log')])
+    await store().discard(2)
+  })
+
   it.each([
     ['a flipped byte', () => flip(40), /checksum is wrong/],
     ['a cut', () => truncateSync(path(), 30), /cut short/],

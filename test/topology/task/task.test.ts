@@ -188,6 +188,7 @@ describe('Task', () => {
       save: async (_task: number, _log: string, snapshot: Snapshot) => {
         saved = { position: snapshot.position, entries: [...snapshot.entries] }
       },
+      discard: async () => undefined,
     }
     const first = setup(storage, {}, { snapshots })
     await first.log.append([item('a'), item('b')])
@@ -202,7 +203,11 @@ describe('Task', () => {
 
   it('drains even when the snapshot cannot be written', async () => {
     const storage = createMemoryStorage(1)
-    const snapshots = { load: async () => null, save: () => Promise.reject(new Error('the disk is full')) }
+    const snapshots = {
+      load: async () => null,
+      save: () => Promise.reject(new Error('the disk is full')),
+      discard: async () => undefined,
+    }
     const { log, task, watch, names } = setup(storage, {}, { snapshots })
     await log.append([item('a')])
     await until(() => expect(names()).toEqual(['a']))
@@ -221,5 +226,31 @@ describe('Task', () => {
     expect(watch.failures).toEqual(['dead result@1 RECORD_TOO_LARGE', 'dead result@2 RECORD_TOO_LARGE'])
     const letters = storage.logs.get('dlq/0')!.records.map((each) => decodeRecord(each.value))
     expect(letters).toMatchObject([{ record: { key: null } }, { record: null }])
+  })
+
+  it('discards a snapshot that is ahead of the log, before the log catches up with it', async () => {
+    let saved: Snapshot | null = null
+    const snapshots = {
+      load: async () => saved,
+      save: async (_task: number, _log: string, snapshot: Snapshot) => {
+        saved = { position: snapshot.position, entries: [...snapshot.entries] }
+      },
+      discard: async () => {
+        saved = null
+      },
+    }
+    const lost = setup(createMemoryStorage(1), {}, { snapshots })
+    await lost.log.append([item('ghost')])
+    await until(() => expect(lost.names()).toEqual(['ghost']))
+    await lost.task.drain()
+
+    const copy = createMemoryStorage(1)
+    const first = setup(copy, {}, { snapshots })
+    await first.log.append([item('a')])
+    await until(() => expect(copy.tasks[0]!.committed.get('result')).toBe(1))
+    first.task.kill()
+    const second = setup(copy, {}, { snapshots })
+    await until(() => expect(second.names()).toEqual(['a']))
+    await second.task.drain()
   })
 })
