@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { checkFlow } from '../../../schemas/flow/compile.ts'
+import { inputChecker } from '../../../schemas/flow/input-schema.ts'
+import type { Json } from '../../../schemas/json.ts'
 import { A, compiled, flow } from './flows.ts'
 
 describe('the input of a run', () => {
@@ -31,4 +33,35 @@ test('a schema that is none is reported once for a place', () => {
   const checked = checkFlow(flow(A, 'input: {type: objct}'))
   const problems = checked.ok ? [] : checked.problems.map(({ code, path }) => `${code} ${path}`)
   expect(problems).toEqual(['INVALID_SCHEMA input.type'])
+})
+
+describe('uniqueItems', () => {
+  const check = inputChecker({ type: 'array', uniqueItems: true })
+
+  test.each<[Json, boolean]>([
+    [[], true],
+    [[1, '1', true, null, [], {}, [1], { a: 1 }], true],
+    [
+      [
+        { a: 1, b: [2] },
+        { b: [2], a: 1 },
+      ],
+      false,
+    ],
+    [[0, 1, 0], false],
+    [['x', 'x'], false],
+  ])('%j: %s', (items, unique) => {
+    expect(check(items).length).toBe(unique ? 0 : 1)
+  })
+
+  test('says which items are alike', () => {
+    expect(check([1, { a: 1 }, 2, { a: 1 }])[0]).toEqual({
+      path: 'input',
+      message: 'must NOT have duplicate items (items ## 1 and 3 are identical); found a list of 4',
+    })
+  })
+
+  test('takes no longer than reading for a list that fills an input', { timeout: 10_000 }, () => {
+    expect(check(Array.from({ length: 150_000 }, (_, n) => ({ n })))).toEqual([])
+  })
 })
