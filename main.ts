@@ -84,7 +84,10 @@ async function start(
   closers.push(() => log.close())
   const registry = createRegistry()
   const readModel = config.readModel === false ? null : await openReadModel(dataFolder, log, logger)
-  if (readModel !== null) closers.push(() => readModel.close())
+  if (readModel !== null) {
+    closers.push(() => readModel.close())
+    log.keepEvents(() => readModel.positions())
+  }
   const blocks = builtInBlocks(environment)
   closers.push(() => blocks.close())
   const metrics = createTaskMetrics(registry, createTaskLog(logger))

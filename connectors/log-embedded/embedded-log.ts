@@ -163,6 +163,11 @@ export class EmbeddedLog implements Log {
     return this.#threads.writer.call('limit', [pages])
   }
 
+  /** Events at or beyond these offsets, by partition, outlast the retention, up to eight times its size: somebody is still to read them. */
+  keepEvents(unread: () => readonly number[]): void {
+    this.#housekeeping.unreadEvents = unread
+  }
+
   /** Trims and folds what is due now, without waiting for its turn. */
   tidy(): Promise<void> {
     return this.#housekeeping.tidy()

@@ -31,6 +31,8 @@ export class Housekeeping {
   readonly #running = new Set<Promise<void>>()
   #groups = 0
   #settling = false
+  /** By partition, the first event that somebody is still to read; empty: nobody says. */
+  unreadEvents: () => readonly number[] = () => []
   #unsaved = 0
   #checkpointing = false
   #written = 0
@@ -100,7 +102,7 @@ export class Housekeeping {
     this.#written = 0
     this.#idleRounds = 0
     if (this.#unsaved > 0 && !this.#checkpointing) this.#checkpoint()
-    const trimmed = await this.#reader.call('tidy', [this.#environment.now()])
+    const trimmed = await this.#reader.call('tidy', [this.#environment.now(), this.unreadEvents()])
     for (const { topic, partition, first } of trimmed) this.#sequencer.partition(topic, partition).first = first
   }
 

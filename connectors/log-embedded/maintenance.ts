@@ -15,10 +15,15 @@ const FOLD_READ_BYTES = 16 << 20
 const CHUNK_BYTES = 128 << 10
 const CHUNK_ROWS = 256
 const TRIM_ROWS = 128
+/** So many times as much as is kept of what was read is kept of what was not: a reader that hangs must not fill the disk. */
+const UNREAD_FACTOR = 8
 
 export interface Maintenance {
   fold(task: number, through: number): Promise<void>
-  tidy(nowMs: number): Promise<readonly { readonly topic: Topic; readonly partition: number; readonly first: number }[]>
+  tidy(
+    nowMs: number,
+    unread: readonly number[],
+  ): Promise<readonly { readonly topic: Topic; readonly partition: number; readonly first: number }[]>
   checkpoint(): Promise<void>
 }
 
@@ -30,15 +35,24 @@ export function createMaintenance(
 ): Maintenance {
   const compact = compactor(database, write, options.compactBytes)
   const trim = trimmer(database, write)
+  const committed = database.prepare('SELECT next FROM committed WHERE span = ?')
+  const committedOf = (span: number) => Number(committed.get(span)?.['next'] ?? 0)
   const passive = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
   return {
     fold: folder(database, index, write),
-    async tidy(nowMs) {
+    async tidy(nowMs, unread) {
       const trimmed = []
       for (const { topic, retention, consumedOnly } of policies(options)) {
         for (let partition = 0; partition < options.partitions; partition++) {
+          const span = spanId(topic, partition)
           const perPartition = { ...retention, maxBytes: retention.maxBytes / options.partitions }
-          const first = await trim(spanId(topic, partition), perPartition, consumedOnly, nowMs)
+          const limits = consumedOnly
+            ? { unread: committedOf(span), unreadBytes: Number.POSITIVE_INFINITY }
+            : {
+                unread: (topic === 'events' ? unread[partition] : undefined) ?? Number.POSITIVE_INFINITY,
+                unreadBytes: perPartition.maxBytes * UNREAD_FACTOR,
+              }
+          const first = await trim(span, { ...perPartition, ...limits }, nowMs)
           if (first !== null) trimmed.push({ topic, partition, first })
         }
       }
@@ -105,13 +119,18 @@ function folder(database: DatabaseSync, index: GroupIndex, write: Write): Mainte
   }
 }
 
+interface TrimLimits extends Retention {
+  /** The first offset that is still to be read. */
+  readonly unread: number
+  /** Bytes of the partition beyond which even what is to be read goes. */
+  readonly unreadBytes: number
+}
+
 /** Removes what a partition need not keep; answers its new first offset, or `null` if all stayed. */
 function trimmer(database: DatabaseSync, write: Write) {
   const total = database.prepare('SELECT total(bytes) AS bytes FROM batches WHERE span = ?')
   const oldest = database.prepare('SELECT base, next, last_ms, bytes FROM batches WHERE span = ? ORDER BY base LIMIT ?')
-  const committed = database.prepare('SELECT next FROM committed WHERE span = ?')
-  return async (span: number, retention: Retention, consumedOnly: boolean, nowMs: number): Promise<number | null> => {
-    const limit = consumedOnly ? Number(committed.get(span)?.['next'] ?? 0) : Number.POSITIVE_INFINITY
+  return async (span: number, limits: TrimLimits, nowMs: number): Promise<number | null> => {
     let left = Number(total.get(span)!['bytes'])
     let first: number | null = null
     for (;;) {
@@ -119,8 +138,9 @@ function trimmer(database: DatabaseSync, write: Write) {
       let below = -1
       // The last row of those read stays: it may be the partition's last
       for (const row of rows.slice(0, -1)) {
-        const old = Number(row['last_ms']) < nowMs - retention.maxAgeMs
-        if (Number(row['next']) > limit || !(old || left > retention.maxBytes)) break
+        const old = Number(row['last_ms']) < nowMs - limits.maxAgeMs
+        if (Number(row['next']) > limits.unread && left <= limits.unreadBytes) break
+        if (!(old || left > limits.maxBytes)) break
         left -= Number(row['bytes'])
         below = Number(row['next'])
       }

@@ -95,8 +95,14 @@ export interface ReaderCalls {
   fold(task: number, through: number): boolean
   /** Settles the oldest groups if there are too many. */
   settle(): void
-  /** Settles, trims, and compacts `control`. Answers the partitions that begin later now. */
-  tidy(nowMs: number): readonly { readonly topic: Topic; readonly partition: number; readonly first: number }[]
+  /**
+   * Settles, trims, and compacts `control`. Answers the partitions that begin later now. `unread`: by partition, the first event that is still to be
+   * read; empty: nobody says.
+   */
+  tidy(
+    nowMs: number,
+    unread: readonly number[],
+  ): readonly { readonly topic: Topic; readonly partition: number; readonly first: number }[]
   checkpoint(): void
   close(): void
 }

@@ -45,9 +45,9 @@ answer<ReaderCalls>(
     changelogNext: (task, through) => restoring.get(task)?.next(through) ?? null,
     fold,
     settle: settleGroups,
-    async tidy(nowMs) {
+    async tidy(nowMs, unread) {
       await settleGroups()
-      return maintenance.tidy(nowMs)
+      return maintenance.tidy(nowMs, unread)
     },
     checkpoint: maintenance.checkpoint,
     close() {

@@ -159,6 +159,23 @@ describe('trimming', () => {
     expect(await firstOffset('replies')).toBe(7)
   })
 
+  it('keeps events that somebody is still to read, but not without bound', async () => {
+    await open({ events: { maxBytes: 3_500, maxAgeMs: 0 } })
+    await fill('events', 20)
+    nowMs++
+    let unread = 0
+    log.keepEvents(() => [unread])
+    await tidy()
+    expect(await firstOffset('events')).toBe(0)
+    unread = 4
+    await tidy()
+    expect(await firstOffset('events')).toBe(4)
+    await fill('events', 40)
+    await tidy()
+    expect(await firstOffset('events')).toBeGreaterThan(4)
+    expect(await firstOffset('events')).toBeLessThan(50)
+  })
+
   it('leaves a reader that is behind at the first record there is', async () => {
     await open({ events: { maxAgeMs: 0 } })
     await fill('events', 20)

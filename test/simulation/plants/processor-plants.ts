@@ -205,5 +205,6 @@ export const staleSnapshot: Plant = {
       return { position: snapshot.position, entries: entries.slice(0, -3) }
     },
     save: (taskId, logId, snapshot) => store.save(taskId, logId, snapshot),
+    discard: (taskId) => store.discard(taskId),
   }),
 }
