@@ -18,8 +18,9 @@ export class TaskClock {
   }
 
   now(): EpochMs {
-    const monotonic = this.#environment.monotonic()
+    // In this order: were the process held up in between, the wall clock would seem to have been set back for good
     const wall = this.#environment.now()
+    const monotonic = this.#environment.monotonic()
     const carriedOn = this.#mark + (monotonic - this.#markAt)
     this.#mark = Math.max(wall, carriedOn)
     this.#markAt = monotonic

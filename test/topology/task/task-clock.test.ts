@@ -40,4 +40,24 @@ describe('TaskClock', () => {
     pass(10)
     expect(clock.now()).toBe(9_010)
   })
+
+  it('does not run ahead after the process was held up while it read the time', () => {
+    const { environment, pass } = fakeTime(1_000)
+    let held = 60_000
+    const heldUp = (read: () => number) => () => {
+      const time = read()
+      pass(held)
+      held = 0
+      return time
+    }
+    const clock = new TaskClock({ ...environment, now: heldUp(environment.now), monotonic: environment.monotonic }, 0)
+    clock.now()
+    held = 60_000
+    clock.now()
+    expect(clock.now()).toBe(environment.now())
+    const other = new TaskClock({ ...environment, monotonic: heldUp(environment.monotonic) }, 0)
+    held = 60_000
+    other.now()
+    expect(other.now()).toBe(environment.now())
+  })
 })
