@@ -105,7 +105,10 @@ export class Sequencer {
     this.#checkOpen()
     partition.progress = progress
     this.#gathering.progress.set(partition, progress)
-    this.#cancelLazy ??= this.#options.environment.after(LAZY_MS, () => this.#flush())
+    this.#cancelLazy ??= this.#options.environment.after(LAZY_MS, () => {
+      this.#cancelLazy = null
+      this.#flush()
+    })
   }
 
   #checkOpen(): void {

@@ -6,8 +6,10 @@ import { realEnvironment } from '../../../connectors/environment.ts'
 import { type EmbeddedLog, openEmbeddedLog } from '../../../connectors/log-embedded/embedded-log.ts'
 import type { EmbeddedLogOptions } from '../../../connectors/log-embedded/options.ts'
 import { openEmbeddedReader } from '../../../connectors/log-embedded/reader.ts'
+import type { LogWriter } from '../../../connectors/log-embedded/sequencer.ts'
 import type { Topic } from '../../../schemas/topics.ts'
-import { entry, pollAll, readAll, record, request, restore, texts, until } from '../../conformance/log/harness.ts'
+import { LogError, type PoolPartition } from '../../../topology/log/port.ts'
+import { entry, pollAll, readAll, record, request, restore, texts, turn, until } from '../../conformance/log/harness.ts'
 import { temporaryFolder } from './harness.ts'
 
 let folder: string
@@ -250,6 +252,29 @@ describe('a full disk', () => {
     await log.kill()
     await open()
     expect(texts(await readAll(log, 'events', 0))).toEqual([...read, 'yes'])
+  })
+
+  it('stores progress without results by itself, after it was full too', async () => {
+    const full = Promise.withResolvers<void>()
+    let left = 1
+    const write = (writer: LogWriter, group: Parameters<LogWriter['write']>[0]) =>
+      left-- > 0 ? full.promise : writer.write(group)
+    await open({ interpose: (writer) => ({ ...writer, write: (group) => write(writer, group) }) })
+    let held: PoolPartition | null = null
+    await log.joinPool('io', {
+      onAssigned: (partition) => {
+        held = partition
+      },
+      onRevoked: async () => {},
+    })
+    const refused = expect(log.append([record('execute.io', 0, 'a')])).rejects.toMatchObject({ code: 'LOG_FULL' })
+    await turn()
+    await held!.report([], { next: 1, beyond: [] })
+    full.reject(new LogError('LOG_FULL', 'no space', { retriable: true }))
+    await refused
+    await until(() => log.health().writable)
+    await held!.report([], { next: 2, beyond: [] })
+    await until(() => count('committed') > 0)
   })
 
   it('can be closed while it is full', async () => {
