@@ -20,11 +20,11 @@ export function identify(turn: Turn, id: RunId, record: SubmitRun): Identity {
     const known = keyedRun(turn, tenant, idempotencyKey)
     if (known !== undefined) {
       if (known.bodyHash === bodyHash) return { kind: 'duplicate', runId: known.runId }
-      return keyConflict(idempotencyKey, known.runId, known.runId === id || isTaken(turn, id, record))
+      return keyConflict(idempotencyKey, known.runId, known.runId === id || isTaken(turn, id))
     }
   }
-  const recent = recentRun(turn, tenant, id)
-  if (recent !== undefined && recent.bodyHash === bodyHash) return { kind: 'duplicate', runId: id }
+  const recent = recentRun(turn, id)
+  if (recent?.tenant === tenant && recent.bodyHash === bodyHash) return { kind: 'duplicate', runId: id }
   const live = turn.get(RUNS, id)
   if (recent === undefined && live === undefined) return { kind: 'new', bodyHash }
   const repeated =
@@ -40,8 +40,8 @@ export function remember(turn: Turn, id: RunId, record: SubmitRun, bodyHash: str
   if (idempotencyKey === null || runId !== null) rememberRunId(turn, tenant, id, bodyHash)
 }
 
-function isTaken(turn: Turn, id: RunId, { tenant }: SubmitRun): boolean {
-  return turn.get(RUNS, id) !== undefined || recentRun(turn, tenant, id) !== undefined
+function isTaken(turn: Turn, id: RunId): boolean {
+  return turn.get(RUNS, id) !== undefined || recentRun(turn, id) !== undefined
 }
 
 function keyConflict(key: string, runId: RunId, taken: boolean): Identity {

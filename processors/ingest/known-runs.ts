@@ -4,7 +4,7 @@
  */
 import { defineValue, long, nullable, string, type ValueOf } from '../../schemas/define.ts'
 import type { RunId, TenantId } from '../../schemas/ids.ts'
-import { runId } from '../../schemas/records/shared.ts'
+import { runId, tenantId } from '../../schemas/records/shared.ts'
 import type { IndexDef, StoreDef, Turn } from '../turn.ts'
 import { ExpiryQueue } from './expiry-queue.ts'
 
@@ -21,7 +21,7 @@ const keyFields = {
 }
 export type KeyRow = ValueOf<typeof keyFields>
 
-const recentFields = { bodyHash: string, expiresAtMs: long }
+const recentFields = { tenant: tenantId, bodyHash: string, expiresAtMs: long }
 export type RecentRow = ValueOf<typeof recentFields>
 
 const endedKeys: IndexDef<KeyRow, ExpiryQueue<KeyRow>> = {
@@ -42,7 +42,7 @@ export const IDEMPOTENCY: StoreDef<KeyRow> = {
   indexes: [endedKeys],
 }
 
-/** By `tenant/run id`. */
+/** By run id: one id is one run, whosever it is. */
 export const RECENT_RUNS: StoreDef<RecentRow> = {
   name: 'recent_runs',
   id: 11,
@@ -55,12 +55,12 @@ export function keyedRun(turn: Turn, tenant: TenantId, key: string): KeyRow | un
   return turn.get(IDEMPOTENCY, `${tenant}/${key}`)
 }
 
-export function recentRun(turn: Turn, tenant: TenantId, id: RunId): RecentRow | undefined {
-  return turn.get(RECENT_RUNS, `${tenant}/${id}`)
+export function recentRun(turn: Turn, id: RunId): RecentRow | undefined {
+  return turn.get(RECENT_RUNS, id)
 }
 
 export function isRecentRun(turn: Turn, tenant: TenantId, id: RunId): boolean {
-  return recentRun(turn, tenant, id) !== undefined
+  return recentRun(turn, id)?.tenant === tenant
 }
 
 export function rememberKey(turn: Turn, tenant: TenantId, key: string, id: RunId, bodyHash: string): void {
@@ -75,7 +75,7 @@ export function rememberRunId(
   bound: number = KNOWN_RUNS_BOUND,
 ): void {
   evictOldest(turn, RECENT_RUNS, recentOrder, bound)
-  turn.put(RECENT_RUNS, `${tenant}/${id}`, { bodyHash, expiresAtMs: turn.now + RUN_ID_KEPT_MS })
+  turn.put(RECENT_RUNS, id, { tenant, bodyHash, expiresAtMs: turn.now + RUN_ID_KEPT_MS })
 }
 
 /** The run has ended: its key is kept for a while longer. */

@@ -16,7 +16,7 @@ const ids = Array.from({ length: 5 }, (_, i) => newRunId(i, () => i))
 it('run ids beyond the bound push the oldest out, which is counted', () => {
   const turn = new TestTurn(new TestState(), [IDEMPOTENCY, RECENT_RUNS])
   for (const id of ids) rememberRunId(turn, DEFAULT_TENANT, id, 'h', 3)
-  expect(ids.map((id) => recentRun(turn, DEFAULT_TENANT, id) !== undefined)).toEqual([false, false, true, true, true])
+  expect(ids.map((id) => recentRun(turn, id) !== undefined)).toEqual([false, false, true, true, true])
   expect(turn.counts).toEqual({ idempotency_evictions: 2 })
 })
 

@@ -163,6 +163,16 @@ describe('repeats', () => {
     expect(emits[0]?.record).toMatchObject({ category: 'record_refused', error: { code: 'RUN_ID_CONFLICT' } })
   })
 
+  it('of a run id by another tenant are a conflict too, while the id is known', () => {
+    const t = task()
+    const other = 'other' as TenantId
+    t.send('control', { ...publication(graph({ a: [] })), tenant: other })
+    t.send('ingest', order())
+    t.send('result', ended(RUN, 'a' as never, 1, 'success', null, null))
+    expect(kinds({ emits: t.send('ingest', order({ tenant: other })) })).toEqual(['DeadLetter'])
+    expect(t.emits.at(-1)?.record).toMatchObject({ error: { code: 'RUN_ID_CONFLICT' } })
+  })
+
   it('of a run id that came with a key are known after the end of its run too', () => {
     const t = task()
     t.send('ingest', order({ idempotencyKey: 'k' }))
