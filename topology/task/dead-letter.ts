@@ -23,7 +23,7 @@ export function letterForRecord(turn: Turn, topic: TaskTopic, offset: number, re
     partition: turn.partition,
     offset,
     run: null,
-    record: { key: record.key, value: record.value, headers: record.headers ?? {} },
+    record: { key: record.key, value: bytesOf(record), headers: record.headers ?? {} },
     parentLetterId: null,
     atMs: turn.now,
   }
@@ -53,4 +53,9 @@ function tenantOf(record: OutRecord): TenantId {
   const message = record.message as { tenant?: unknown } | null
   const named = message?.tenant ?? record.headers?.['tenant_id']
   return typeof named === 'string' && isTenantId(named) ? named : DEFAULT_TENANT
+}
+
+/** The record's value as the codec takes bytes. */
+export function bytesOf({ value }: OutRecord): Buffer {
+  return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }

@@ -9,7 +9,7 @@ import { DecodeError, decodeRecord } from '../../schemas/codec/wire.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { TaskTopic } from '../../schemas/topics.ts'
 import { LogError, type LogRecord, type OutRecord } from '../log/port.ts'
-import { type Failure, letterForRecord, letterForTimer } from './dead-letter.ts'
+import { bytesOf, type Failure, letterForRecord, letterForTimer } from './dead-letter.ts'
 import type { DueEntry } from './due-heap.ts'
 import type { TaskState } from './state.ts'
 import type { TaskTurn } from './task-turn.ts'
@@ -93,7 +93,7 @@ export class Decider {
         offset,
         key: record.key,
         headers: record.headers,
-        value: record.value,
+        value: bytesOf(record),
       }
       message =
         record.message ?? (processor.decode === undefined ? decodeRecord(record.value) : processor.decode(source))

@@ -146,6 +146,15 @@ describe('Task', () => {
     expect(storage.logs.get('dlq/0')?.records.length).toBe(1)
   })
 
+  it('buries bytes that are no record, whatever kind of array they come in', async () => {
+    const storage = createMemoryStorage(1)
+    const { log, task, watch, names } = setup(storage)
+    await log.append([{ ...item('a'), message: null, value: new TextEncoder().encode('garbage') }, item('b')])
+    await until(() => expect(names()).toEqual(['b']))
+    await task.drain()
+    expect(watch.failures).toEqual([expect.stringMatching(/^dead result@0 /)])
+  })
+
   it('fires due rows, after a restart too', async () => {
     const storage = createMemoryStorage(1)
     const { log, task } = setup(storage)
