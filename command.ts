@@ -7,9 +7,12 @@ import { fileURLToPath } from 'node:url'
 import { realEnvironment as environment } from './connectors/environment.ts'
 import { openEmbeddedLog } from './connectors/log-embedded/embedded-log.ts'
 import { openEmbeddedReader } from './connectors/log-embedded/reader.ts'
+import { DATABASE_FILE } from './connectors/log-embedded/schema.ts'
 import { createLogger } from './connectors/logging/logger.ts'
 import { runCli } from './gateway/cli/cli.ts'
+import { prepareDataFolder, requireDataFolder } from './gateway/cli/data-folder.ts'
 import type { Script, StartConfig, VerifyConfig } from './gateway/cli/dependencies.ts'
+import { DEFAULT_URL } from './gateway/cli/shell.ts'
 import { type BeamlineNode, exampleFlows, startBeamline } from './main.ts'
 import { parseClientLine, parseLedgerLine, parseLines } from './topology/verify/formats.ts'
 import type { VerifyReport } from './topology/verify/report.ts'
@@ -39,12 +42,17 @@ export async function runCommand(args: readonly string[]): Promise<number> {
 /** Runs a node until it is told to stop. */
 async function runNode({ host, port, dataFolder }: StartConfig, interrupted: AbortSignal): Promise<number> {
   const logger = createLogger({ environment })
+  prepareDataFolder(dataFolder)
+  // Nothing is accepted yet and the log needs no orderly end, so a start that is interrupted just ends.
+  const giveUp = (): void => {
+    process.stderr.write('stopped before it was ready\n')
+    process.exit(130)
+  }
+  interrupted.addEventListener('abort', giveUp)
   const node = await startBeamline({ dataFolder, host, port, logger }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EADDRINUSE') throw error
-    throw new Error(
-      `port ${port} of ${host} is in use; stop the other program or choose a port with BEAMLINE_PORT or --port`,
-    )
+    throw listenProblem(error, host, port) ?? error
   })
+  interrupted.removeEventListener('abort', giveUp)
   const published = await publishExamples(node)
   process.stdout.write(welcome(node, dataFolder, published))
   if (!interrupted.aborted) await once(interrupted, 'abort')
@@ -53,6 +61,26 @@ async function runNode({ host, port, dataFolder }: StartConfig, interrupted: Abo
   logger.info({}, 'stopping: running steps may finish')
   await node.close()
   return 0
+}
+
+/** What is wrong with the address, if that is what it is. */
+function listenProblem({ code }: NodeJS.ErrnoException, host: string, port: number): Error | null {
+  switch (code) {
+    case 'EADDRINUSE':
+      return new Error(
+        `port ${port} of ${host} is in use; stop the other program or choose a port with BEAMLINE_PORT or --port`,
+      )
+    case 'EACCES':
+      return new Error(`port ${port} of ${host} is not allowed; choose one from 1024 with BEAMLINE_PORT or --port`)
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new Error(
+        `${host} is no address of this machine; expected one such as 127.0.0.1 or 0.0.0.0 in BEAMLINE_HOST or --host`,
+      )
+    default:
+      return null
+  }
 }
 
 /** Publishes the example flows where the default tenant has no flow yet. Answers how many. */
@@ -71,13 +99,14 @@ async function publishExamples({ url }: BeamlineNode): Promise<number> {
 
 function welcome({ url }: BeamlineNode, dataFolder: string, published: number): string {
   const examples = published === 0 ? '' : `${published} example flows published.\n`
+  const beamline = url === DEFAULT_URL ? 'npx beamline' : `npx beamline --url ${url}`
   return `
 Beamline is ready on ${url}, data in ${dataFolder}
 ${examples}
 Try:
   curl -s '${url}/api/v1/runs?wait=5s' -H 'content-type: application/json' -d '{"flow":"hello","input":{"name":"Ada"}}'
-  npx beamline flow list
-  npx beamline topic tail events
+  ${beamline} flow list
+  ${beamline} topic tail events --from first
 
 Ctrl-C stops it; what was accepted goes on after the next start.
 
@@ -91,6 +120,7 @@ export async function verifyFolder({
   historyFile,
   settled,
 }: VerifyConfig): Promise<VerifyReport> {
+  requireDataFolder(dataFolder, DATABASE_FILE)
   const reader = openEmbeddedReader(dataFolder)
   const { partitions } = reader
   reader.close()

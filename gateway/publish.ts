@@ -1,6 +1,7 @@
 /** Publishes definitions: a copy goes to every partition of `control`, and the answer is given when all are durable. */
 import { createHash } from 'node:crypto'
 import { checkFlow } from '../schemas/flow/compile.ts'
+import type { FlowProblem } from '../schemas/flow/model.ts'
 import type { TenantId } from '../schemas/ids.ts'
 import type { FlowPublished, TenantChanged } from '../schemas/records/control.ts'
 import type { Environment } from '../topology/environment.ts'
@@ -35,9 +36,9 @@ export class Publisher {
     const checked = checkFlow(source)
     if (!checked.ok) {
       const { problems } = checked
-      const first = problems[0]
+      const first = problems[0]!
       const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-      throw new RequestError('invalid_flow', `the flow cannot be published: ${first?.message ?? ''}${more}`, {
+      throw new RequestError('invalid_flow', `the flow cannot be published: ${withPlace(first)}${more}`, {
         details: { problems },
       })
     }
@@ -81,4 +82,9 @@ export class Publisher {
     await this.#log.append(copies)
     this.#definitions.add(record)
   }
+}
+
+function withPlace({ path, line, column, message }: FlowProblem): string {
+  const position = line === undefined ? '' : `line ${line}, column ${column ?? 1}: `
+  return `${position}${path === '' ? '' : `\`${path}\`: `}${message}`
 }

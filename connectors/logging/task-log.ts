@@ -2,6 +2,8 @@
 import type { TaskObserver } from '../../topology/task/observer.ts'
 import type { Logger } from './logger.ts'
 
+const SLOW_RESTORE_MS = 1000
+
 const nothing = (): void => {}
 
 export function createTaskLog(logger: Logger): TaskObserver {
@@ -9,7 +11,8 @@ export function createTaskLog(logger: Logger): TaskObserver {
   return {
     phase: (taskId, phase) => log.debug({ task: taskId, phase }, `task ${taskId} is ${phase}`),
     restored: (taskId, { keys, durationMs, fromSnapshot }) =>
-      log.info(
+      // a quick one is routine
+      log[durationMs < SLOW_RESTORE_MS ? 'debug' : 'info'](
         { task: taskId, keys, latency_ms: Math.round(durationMs), from_snapshot: fromSnapshot },
         'task restored',
       ),

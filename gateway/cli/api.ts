@@ -50,10 +50,13 @@ function unreachable(url: string, error: unknown): CliError {
 export class Refused extends CliError {
   readonly status: number
   readonly retryAfterS: number
-  constructor(status: number, message: string, hint: string | null, retryAfterS: number) {
+  /** What is wrong with a document, where the server refused one. */
+  readonly problems: readonly Problem[]
+  constructor(status: number, message: string, hint: string | null, retryAfterS: number, problems: readonly Problem[]) {
     super(status === 429 || status === 503 ? EXIT.busy : EXIT.failed, message, hint)
     this.status = status
     this.retryAfterS = retryAfterS
+    this.problems = problems
   }
 }
 
@@ -62,32 +65,31 @@ interface ErrorBody {
   readonly context?: { readonly request_id?: string }
 }
 interface ErrorDetails {
-  readonly problems?: readonly {
-    readonly path?: string
-    readonly message: string
-    readonly line?: number
-    readonly column?: number
-  }[]
+  readonly problems?: readonly Problem[]
+}
+
+/** One thing wrong with a document. */
+export interface Problem {
+  readonly path?: string
+  readonly message: string
+  readonly line?: number
+  readonly column?: number
 }
 
 const HINTS: { readonly [code: string]: string } = {
   flow_not_found: 'Publish it with `beamline flow publish FILE`, or list what there is with `beamline flow list`.',
-  run_not_found: 'A run shows up moments after it was accepted; runs of another tenant need --tenant.',
+  run_not_found: 'List what there is with `beamline run list`; runs of another tenant need --tenant.',
   service_overloaded: 'Try again later.',
   rate_limit_exceeded: 'Try again later.',
 }
 
 function refused(status: number, answer: Answer, retryAfter: string | null): Refused {
   const { error, context } = answer as ErrorBody
-  const problems = (error?.details?.problems ?? []).map(({ path, message, line, column }) => {
-    const place = line === undefined ? (path ?? '') : `${line}:${column} ${path ?? ''}`
-    return `\n  ${place.trim()}: ${message}`
-  })
   const message = error?.message ?? `the server answered ${status}`
   const known = HINTS[error?.code ?? '']
   const hint =
     known ?? (status >= 500 ? `The server's log has more under ${context?.request_id ?? 'the request'}.` : null)
-  return new Refused(status, message + (problems.length > 1 ? problems.join('') : ''), hint, Number(retryAfter ?? 1))
+  return new Refused(status, message, hint, Number(retryAfter ?? 1), error?.details?.problems ?? [])
 }
 
 function parsed(text: string): Answer {

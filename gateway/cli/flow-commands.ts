@@ -1,7 +1,7 @@
 /** `beamline flow` */
 import type { Command } from 'commander'
 import { checkFlow } from '../../schemas/flow/compile.ts'
-import type { FlowProblem } from '../../schemas/flow/model.ts'
+import { type Problem, Refused } from './api.ts'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import { readInput, type Shell } from './shell.ts'
@@ -21,7 +21,11 @@ export function addFlowCommands(program: Command, act: Act): void {
 
 async function publish(shell: Shell, file: string): Promise<void> {
   const body = await readInput(shell, file)
-  const answer = await shell.api.call('POST', '/api/v1/flows', { body, contentType: 'application/yaml' })
+  const call = shell.api.call('POST', '/api/v1/flows', { body, contentType: 'application/yaml' })
+  const answer = await call.catch((error: unknown) => {
+    if (shell.json || !(error instanceof Refused) || error.problems.length === 0) throw error
+    throw notPublishable(file, error.problems)
+  })
   const { flow, version, created } = answer
   shell.print(
     answer,
@@ -40,13 +44,18 @@ async function check(shell: Shell, file: string): Promise<void> {
     shell.exitWith(EXIT.failed)
     return
   }
-  const lines = checked.problems.map((problem) => problemLine(file, problem))
-  throw new CliError(EXIT.failed, `${lines.join('\n')}\n${lines.length} problem${lines.length === 1 ? '' : 's'}`)
+  throw notPublishable(file, checked.problems)
+}
+
+function notPublishable(file: string, problems: readonly Problem[]): CliError {
+  const lines = problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)).map((problem) => problemLine(file, problem))
+  const count = `${lines.length} problem${lines.length === 1 ? '' : 's'}`
+  return new CliError(EXIT.failed, `${file} cannot be published: ${count}\n${lines.join('\n')}`)
 }
 
 /** `file:line:column path: message`, which editors can follow. */
-function problemLine(file: string, { line, column, path, message }: FlowProblem): string {
-  const place = line === undefined ? file : `${file}:${line}:${column ?? 1}`
+function problemLine(file: string, { line, column, path = '', message }: Problem): string {
+  const place = line === undefined ? `${file}:` : `${file}:${line}:${column ?? 1}${path === '' ? ':' : ''}`
   return `${place} ${path === '' ? '' : `${path}: `}${message}`
 }
 

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { Refused } from './api.ts'
 import { CliError, EXIT } from './cli-error.ts'
-import type { Shell } from './shell.ts'
+import { type Shell, unreadable } from './shell.ts'
 
 const CHUNK_LINES = 1000
 const CHUNK_CHARACTERS = 1 << 20
@@ -49,12 +49,7 @@ async function* linesOf(shell: Shell, file: string): AsyncIterable<string> {
   try {
     yield* createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new CliError(
-      EXIT.failed,
-      `cannot read ${file}: ${code ?? message}`,
-      'Check the path; `-` reads standard input.',
-    )
+    throw unreadable(file, error)
   }
 }
 

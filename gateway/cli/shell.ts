@@ -6,7 +6,8 @@ import { type Api, createApi } from './api.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import type { CliDependencies } from './dependencies.ts'
 
-const DEFAULT_URL = 'http://127.0.0.1:8080'
+/** Where a server is if nothing else is said. */
+export const DEFAULT_URL = 'http://127.0.0.1:8080'
 
 export interface Shell extends CliDependencies {
   readonly api: Api
@@ -42,11 +43,19 @@ export function shellFor(command: Command, dependencies: CliDependencies, exitWi
 /** The contents of a file, or of standard input for `-`. @throws {CliError} */
 export async function readInput({ stdin }: Shell, file: string): Promise<Buffer> {
   if (file === '-') return buffer(stdin)
-  return readFile(file).catch((error: NodeJS.ErrnoException) => {
-    throw new CliError(
-      EXIT.failed,
-      `cannot read ${file}: ${error.code ?? error.message}`,
-      'Check the path; `-` reads standard input.',
-    )
+  return readFile(file).catch((error: unknown) => {
+    throw unreadable(file, error)
   })
+}
+
+const REASONS: { readonly [code: string]: string } = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder; expected a file',
+  EACCES: 'permission denied',
+}
+
+export function unreadable(file: string, error: unknown): CliError {
+  const { code, message } = error as NodeJS.ErrnoException
+  const reason = REASONS[code ?? ''] ?? code ?? message
+  return new CliError(EXIT.failed, `cannot read ${file}: ${reason}`, 'Check the path; `-` reads standard input.')
 }

@@ -12,7 +12,7 @@ export function answerError(
   environment: Environment,
   logger: Logger,
 ): void {
-  const known = knownFailure(error) ?? frameworkError(error)
+  const known = knownFailure(error) ?? frameworkError(error, request.routeOptions.bodyLimit)
   const failure =
     known ?? new RequestError('internal', 'something went wrong here; the log has the details under the request id')
   const context = contextOf(request, environment)
@@ -40,10 +40,13 @@ export function answerError(
 }
 
 /** What Fastify refuses before a route sees the request. */
-function frameworkError(error: unknown): RequestError | null {
+function frameworkError(error: unknown, bodyLimit: number | undefined): RequestError | null {
   const { code = '', statusCode, message = '' } = error as { code?: string; statusCode?: number; message?: string }
   const details = { code }
-  if (statusCode === 413) return new RequestError('payload_too_large', `the body is too large: ${message}`, { details })
+  if (statusCode === 413) {
+    const expected = bodyLimit === undefined ? '' : `; expected at most ${bodyLimit} bytes`
+    return new RequestError('payload_too_large', `the body is too large${expected}`, { details })
+  }
   if (statusCode === 415) return new RequestError('unsupported_media_type', message, { details })
   if (statusCode === 503) return new RequestError('unavailable', message, { details, retryAfterS: 5 })
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {

@@ -51,6 +51,10 @@ export function checkDocument(
   options: CheckOptions,
 ): CompiledFlow | null {
   const { problems } = context
+  if (value === null) {
+    problems.report('INVALID_FIELD', [], 'the document is empty; expected a flow: an object with flow and steps')
+    return null
+  }
   const document = objectAt(value, [], 'a flow: an object with flow and steps', problems)
   if (document === null) return null
   checkNames(document, { known: [...KNOWN, ...OLDER], later: LATER }, [], problems)

@@ -101,7 +101,9 @@ describe('beamline', () => {
     const bad = await beamline(['flow', 'check', path('bad.yaml')], nowhere)
     expect(bad.code).toBe(1)
     expect(bad.err).toMatch(/bad\.yaml:4:11 steps\[0\]\.type: .*ecko.*echo/)
-    expect(bad.err).toMatch('1 problem\n')
+    expect(bad.err).toMatch('bad.yaml cannot be published: 1 problem\n')
+    const published = await beamline(['flow', 'publish', path('bad.yaml')])
+    expect(published).toEqual(bad)
   })
 
   it('produces JSON lines from a file and from standard input, and tails them', async () => {
@@ -173,7 +175,9 @@ describe('beamline', () => {
   it.each([
     [['run', 'show', 'nonsense'], /"nonsense" is no run id/],
     [['run', 'submit', 'gret'], /'gret'.*did you mean 'greet'.*\nPublish it/],
-    [['flow', 'publish', path('no-such-file')], /cannot read .*ENOENT/],
+    [['flow', 'publish', path('no-such-file')], /cannot read .*no such file/],
+    [['flow', 'publish', folder], /cannot read .*it is a folder; expected a file/],
+    [['topic', 'produce', 'ingest', '--file', path('none')], /cannot read .*no such file/],
     [['topic', 'tail', 'evnts'], /no topic 'evnts'; expected .*events/],
     [['bench'], /not part of the installed package\nClone/],
   ])('ends with 1 on %j', async (args, message) => {

@@ -45,6 +45,9 @@ describe('POST /api/v1/flows', () => {
     const { status, body } = await world.publish('flow: bad\nsteps:\n  - id: a\n    type: ecko\n    after: [b]\n')
     expect(status).toBe(400)
     expect(body.error.code).toBe('invalid_flow')
+    expect(body.error.message).toMatch(
+      /cannot be published: line 4, column 11: `steps\[0\]\.type`: .*ecko.* \(and 1 more\)$/,
+    )
     const { problems } = body.error.details
     expect(problems).toEqual(
       expect.arrayContaining([

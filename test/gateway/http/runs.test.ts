@@ -160,6 +160,7 @@ describe('bad submissions', () => {
   it('refuses a body over the limit with 413', async () => {
     const answer = await submit({ flow: 'greet', input: { name: 'x'.repeat(2 << 20) } })
     expect(answer).toMatchObject({ status: 413, body: { ok: false, error: { code: 'payload_too_large' } } })
+    expect(answer.body.error.message).toMatch(/^the body is too large; expected at most \d+ bytes$/)
   })
 
   it('refuses a media type it does not take with 415', async () => {

@@ -153,7 +153,7 @@ const step = (fields: string): string => flow(`${A}\n - {id: b, type: echo, ${fi
 
 describe('refused', () => {
   test.each<[string, string, string]>([
-    ['nothing', '', 'INVALID_FIELD : found null; expected a flow'],
+    ['nothing', '', 'INVALID_FIELD : the document is empty; expected a flow'],
     ['a list', '[1]', 'INVALID_FIELD : found a list of 1; expected a flow'],
     ['no name', 'steps: [{id: a, type: echo}]', "MISSING_FIELD : the name of the flow ('flow') is nothing"],
     [
