@@ -4,7 +4,7 @@ import type { JsonText } from '../../schemas/json.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import type { Turn } from '../turn.ts'
 import { expressionFailure } from './failures.ts'
-import { openRun, stepRow } from './open-run.ts'
+import { stepRow, viewRun } from './open-run.ts'
 import { STEPS, stepKey } from './run-store.ts'
 import { templateText } from './template-text.ts'
 
@@ -32,7 +32,7 @@ export function attemptIsWanted(turn: Turn, runId: RunId, stepId: StepId, attemp
  */
 export function attemptInput(turn: Turn, runId: RunId, stepId: StepId, attempt: number): AttemptInput | null {
   if (!attemptIsWanted(turn, runId, stepId, attempt)) return null
-  const run = openRun(turn, runId)
+  const run = viewRun(turn, runId)
   const step = run?.flow.byId.get(stepId)
   if (run === null || step === undefined || step.action.kind !== 'block') return null
   const { flow, version, traceparent } = run.head

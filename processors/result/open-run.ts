@@ -6,7 +6,7 @@ import type { CompiledFlow, CompiledStep } from '../../schemas/flow/model.ts'
 import type { RunId } from '../../schemas/ids.ts'
 import type { JsonText } from '../../schemas/json.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
-import { findFlow } from '../control/flows.ts'
+import { findFlow, type KnownFlow } from '../control/flows.ts'
 import type { Turn } from '../turn.ts'
 import { PAYLOADS, type PayloadRow, RUNS, type RunHead, STEPS, type StepRow, stepKey } from './run-store.ts'
 
@@ -34,9 +34,26 @@ export interface OpenRun {
 export function openRun(turn: Turn, id: RunId): OpenRun | null {
   const head = turn.get(RUNS, id)
   if (head === undefined) return null
+  return workOn(turn, id, knownFlow(turn, id, head).flow, head)
+}
+
+const NO_STEPS: Map<number, StepRow> = new Map()
+const NO_OUTPUTS: Map<number, PayloadRow> = new Map()
+const NOTHING: number[] = []
+
+/** The run for whoever only reads: nothing of it may be changed. */
+export function viewRun(turn: Turn, id: RunId): OpenRun | null {
+  const head = turn.get(RUNS, id)
+  if (head === undefined) return null
+  const { flow } = knownFlow(turn, id, head)
+  const changes = { steps: NO_STEPS, outputs: NO_OUTPUTS, ended: NOTHING, ready: NOTHING }
+  return { turn, id, flow, head, headChanged: false, over: false, fatal: null, ...changes }
+}
+
+function knownFlow(turn: Turn, id: RunId, head: RunHead): KnownFlow {
   const known = findFlow(turn, head.tenant, head.flow, head.version)
   if (known === null) throw new Error(`run ${id} has a flow version that is unknown: ${head.flow} ${head.version}`)
-  return workOn(turn, id, known.flow, head)
+  return known
 }
 
 export function workOn(turn: Turn, id: RunId, flow: CompiledFlow, head: RunHead): OpenRun {

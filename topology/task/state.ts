@@ -13,6 +13,8 @@ import type { ChangelogEntry } from '../log/port.ts'
 import { DueHeap } from './due-heap.ts'
 import { Store } from './store.ts'
 
+/** Entries of the undo log that are kept for the next record. */
+const UNDO_KEPT = 256
 /** Form of a changelog value: this byte, then Avro. */
 const VALUE_VERSION = 1
 
@@ -43,6 +45,8 @@ export class TaskState {
   readonly #undoStores: AnyStore[] = []
   readonly #undoKeys: string[] = []
   readonly #undoValues: unknown[] = []
+  /** How many entries of the undo log count; the arrays are used again, since they are filled for every record. */
+  #undoLength = 0
 
   constructor(processors: readonly Processor[], partition: number, partitions: number) {
     const declared = processors.flatMap((processor) => processor.stores as readonly AnyStoreDef[])
@@ -74,23 +78,27 @@ export class TaskState {
   set<V>(store: Store<V>, key: string, after: V | undefined): void {
     const before = store.rows.get(key)
     if (before === undefined && after === undefined) return
-    this.#undoStores.push(store as unknown as AnyStore)
-    this.#undoKeys.push(key)
-    this.#undoValues.push(before)
+    const at = this.#undoLength++
+    this.#undoStores[at] = store as unknown as AnyStore
+    this.#undoKeys[at] = key
+    this.#undoValues[at] = before
     store.dirty.add(key)
     store.set(key, before, after)
   }
 
   /** Keeps the changes since the last call of this or of `undo`. */
   keep(): void {
-    this.#undoStores.length = 0
-    this.#undoKeys.length = 0
-    this.#undoValues.length = 0
+    if (this.#undoLength > UNDO_KEPT) {
+      this.#undoStores.length = UNDO_KEPT
+      this.#undoKeys.length = UNDO_KEPT
+      this.#undoValues.length = UNDO_KEPT
+    }
+    this.#undoLength = 0
   }
 
   /** Takes back the changes since the last `keep`. */
   undo(): void {
-    for (let i = this.#undoStores.length - 1; i >= 0; i--) {
+    for (let i = this.#undoLength - 1; i >= 0; i--) {
       const store = this.#undoStores[i]!
       const key = this.#undoKeys[i]!
       store.set(key, store.rows.get(key), this.#undoValues[i])
