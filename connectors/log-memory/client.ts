@@ -2,6 +2,7 @@
 import type { Environment } from '../../topology/environment.ts'
 import { LogError } from '../../topology/log/port.ts'
 import type { LogVerb, MemoryFaults } from './faults.ts'
+import type { MemoryProcess } from './process.ts'
 import type { MemoryStorage } from './storage.ts'
 
 export interface MemoryClient {
@@ -9,6 +10,8 @@ export interface MemoryClient {
   readonly environment: Environment
   readonly faults: MemoryFaults
   closed: boolean
+  /** The process of eager storage that the user is part of; `null`: none, or it is outside. */
+  readonly process: MemoryProcess | null
   readonly gap: () => number
   /** The log's clock. */
   serverNow(): number
@@ -36,6 +39,7 @@ export function createClient(storage: MemoryStorage, environment: Environment, f
     environment,
     faults,
     closed: false,
+    process: storage.process?.environment === environment ? storage.process : null,
     gap: () => faults.gap?.() ?? 0,
     serverNow: () => server.now(),
     atServer: (verb, action) => schedule(server, verb, action),

@@ -6,6 +6,8 @@
  * - `log_full`: refused for want of space, nothing written.
  * - `duplicate`: the records are written twice, as by a producer that repeats a request whose answer was lost (appends only).
  * - `unfenced_results`: an owner that lost its partition still gets its results in, but not its progress (reports only).
+ *
+ * Eager storage asks `commit` only, once for each group, and when it looks whether it is full still; it leaves no gaps.
  */
 export type CommitFault = 'none' | 'lost' | 'applied_unknown' | 'log_full'
 export type AppendFault = CommitFault | 'duplicate'
@@ -19,6 +21,10 @@ export interface MemoryFaults {
   report?(isOwner: boolean): ReportFault
   /** Milliseconds that one leg (request or answer) of the operation takes. Default 0. */
   latencyMs?(verb: LogVerb): number
+  /** Eager storage: so many records were seen and are gone. */
+  takenBack?(records: number): void
+  /** Eager storage: a task was ended because it had read records that are gone. */
+  readTooFar?(): void
   /** How many offsets are left out before the next batch of a partition, as transaction markers do. Default 0. */
   gap?(): number
 }

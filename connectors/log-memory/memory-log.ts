@@ -18,11 +18,12 @@ import {
   type TasksListener,
 } from '../../topology/log/port.ts'
 import { createClient, type MemoryClient } from './client.ts'
+import { closeProcess, eagerAppend, openEagerTask } from './eager.ts'
 import type { MemoryFaults } from './faults.ts'
 import { evict, groupOf, join, leave, type Member } from './groups.ts'
 import { MemoryPoolPartition } from './pool-partition.ts'
 import { MemoryReader } from './reader.ts'
-import { type MemoryStorage, type PartitionLog, partitionLog, writeRecords } from './storage.ts'
+import { type MemoryStorage, type PartitionLog, partitionLog, type TaskState, writeRecords } from './storage.ts'
 import { MemoryTaskLog } from './task-log.ts'
 
 export const TASKS_GROUP = 'tasks'
@@ -49,20 +50,26 @@ export class MemoryLog implements Log {
     if (state === undefined) {
       throw new RangeError(`there is no task ${taskId}; expected 0..${this.partitions - 1}`)
     }
-    const task = await this.#client.ask('open', () => {
-      state.epoch += 1
-      return new MemoryTaskLog(this.#client, taskId, state.epoch)
-    })
+    const task = await this.#openTask(taskId, state)
     this.#open.add(task)
     return task
   }
 
-  append(records: readonly OutRecord[]): Promise<readonly Position[]> {
-    return this.#client.ask('append', () => this.#write(records))
+  #openTask(taskId: number, state: TaskState): Promise<TaskLog> {
+    if (this.#client.storage.options.eager) return openEagerTask(this.#client, taskId)
+    return this.#client.ask('open', () => {
+      state.epoch += 1
+      return new MemoryTaskLog(this.#client, taskId, state.epoch)
+    })
   }
 
-  #write(records: readonly OutRecord[]): readonly Position[] {
-    const { storage, faults } = this.#client
+  async append(records: readonly OutRecord[]): Promise<readonly Position[]> {
+    if (!this.#client.storage.options.eager) return this.#client.ask('append', () => this.#write(records))
+    this.#checkSizes(records)
+    return eagerAppend(this.#client, records)
+  }
+
+  #checkSizes(records: readonly OutRecord[]): void {
     const limit = this.maxRecordBytes
     const tooLarge = records.find((record) => record.value.byteLength > limit)
     if (tooLarge !== undefined) {
@@ -72,6 +79,11 @@ export class MemoryLog implements Log {
         `a record for '${tooLarge.topic}' has ${bytes} bytes; the limit is ${limit}`,
       )
     }
+  }
+
+  #write(records: readonly OutRecord[]): readonly Position[] {
+    const { storage, faults } = this.#client
+    this.#checkSizes(records)
     const fault = faults.append?.() ?? 'none'
     this.#full = fault === 'log_full'
     if (fault === 'log_full') throw new LogError('LOG_FULL', 'the log is full', { retriable: true })
@@ -140,6 +152,8 @@ export class MemoryLog implements Log {
   }
 
   health(): { readonly writable: boolean; readonly reason: string | null } {
+    const failure = this.#client.process?.failure ?? null
+    if (failure !== null) return { writable: false, reason: failure.message }
     return this.#full ? { writable: false, reason: 'the log is full' } : { writable: true, reason: null }
   }
 
@@ -150,6 +164,7 @@ export class MemoryLog implements Log {
 
   async close(): Promise<void> {
     this.evict()
+    await closeProcess(this.#client)
     for (const one of [...this.#open]) await one.close()
     this.#client.closed = true
   }

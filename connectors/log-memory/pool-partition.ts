@@ -3,6 +3,7 @@ import type { ExecuteTopic } from '../../schemas/topics.ts'
 import { LogError, type LogRecord, type OutRecord, type PoolPartition, type Progress } from '../../topology/log/port.ts'
 import type { MemoryClient } from './client.ts'
 import { groupOf, isOwner } from './groups.ts'
+import type { MemoryProcess } from './process.ts'
 import { indexOfOffset, partitionLog, writeRecords } from './storage.ts'
 
 const NOTHING: Progress = { next: 0, beyond: [] }
@@ -42,7 +43,26 @@ export class MemoryPoolPartition implements PoolPartition {
   }
 
   report(results: readonly OutRecord[], progress: Progress): Promise<void> {
+    const { process } = this.#client
+    if (process !== null) return this.#submit(process, results, progress)
     return this.#client.ask('report', () => this.#store(results, progress))
+  }
+
+  async #submit(process: MemoryProcess, results: readonly OutRecord[], progress: Progress): Promise<void> {
+    if (!this.#isOwner()) throw this.#fenced()
+    const change = { appends: results, progress: { key: `${this.topic}/${this.partition}`, progress } }
+    if (results.length === 0) return process.submitLazily(change)
+    await new Promise<void>((resolve, reject) => {
+      process.submit(change, { outside: false, settle: (error) => (error === null ? resolve() : reject(error)) })
+    })
+  }
+
+  #isOwner(): boolean {
+    return isOwner(groupOf(this.#client.storage.groups, this.topic), this.partition, this.#generation)
+  }
+
+  #fenced(): LogError {
+    return new LogError('FENCED', `partition ${this.partition} of '${this.topic}' has another owner`)
   }
 
   /** Ends the notifications. */
@@ -53,12 +73,12 @@ export class MemoryPoolPartition implements PoolPartition {
 
   #store(results: readonly OutRecord[], progress: Progress): void {
     const { storage, faults } = this.#client
-    const owns = isOwner(groupOf(storage.groups, this.topic), this.partition, this.#generation)
+    const owns = this.#isOwner()
     const fault = faults.report?.(owns) ?? 'none'
     const write = () => writeRecords(storage, results, this.#client.serverNow(), this.#client.gap)
     if (!owns) {
       if (fault === 'unfenced_results') write()
-      throw new LogError('FENCED', `partition ${this.partition} of '${this.topic}' has another owner`)
+      throw this.#fenced()
     }
     if (fault === 'log_full') throw new LogError('LOG_FULL', 'the log is full', { retriable: true })
     const unknown = new LogError('OUTCOME_UNKNOWN', 'a report was not answered', { retriable: true })

@@ -8,6 +8,7 @@ import type { Environment } from '../../topology/environment.ts'
 import type { ChangelogEntry, LogRecord, OutRecord, Position, Progress } from '../../topology/log/port.ts'
 import type { MessageMode } from './faults.ts'
 import { createGroups, type Groups } from './groups.ts'
+import type { MemoryProcess } from './process.ts'
 
 export interface PartitionLog {
   readonly topic: Topic
@@ -40,6 +41,11 @@ export interface MemoryStorageOptions {
   /** Runs what happens on the log's side of a request, so that a user's crash does not stop it. Default: the environment of the user. */
   readonly environment?: Environment
   readonly messages?: MessageMode
+  /**
+   * Users share one process (`startMemoryProcess`), whose tasks see records before they are durable and lose them again when a write fails,
+   * as in the embedded log.
+   */
+  readonly eager?: boolean
   /** Larger records are refused. Default 16 MiB. */
   readonly maxRecordBytes?: number
   /** Fold the changelog when it has more batches than this. Default 64. */
@@ -54,6 +60,8 @@ export interface MemoryStorage {
   /** By `topic/partition`. */
   readonly progress: Map<string, Progress>
   readonly groups: Groups
+  /** Of eager storage: the process that runs, or ran last. */
+  process: MemoryProcess | null
 }
 
 /** An empty log of `partitions` partitions (1 or more) per topic. */
@@ -68,6 +76,7 @@ export function createMemoryStorage(partitions: number, options: MemoryStorageOp
     tasks: Array.from({ length: partitions }, emptyTask),
     progress: new Map(),
     groups: createGroups(partitions),
+    process: null,
   }
 }
 
@@ -121,7 +130,8 @@ export function writeRecords(
   return positions
 }
 
-function messageFor(storage: MemoryStorage, record: OutRecord): OutRecord['message'] {
+/** What readers are given of a record's message. */
+export function messageFor(storage: MemoryStorage, record: OutRecord): OutRecord['message'] {
   return storage.options.messages === 'frozen' ? deepFreeze(record.message) : null
 }
 

@@ -2,7 +2,6 @@
 import type { TaskTopic } from '../../schemas/topics.ts'
 import type { Environment } from '../../topology/environment.ts'
 import {
-  type ChangelogEntry,
   type CommitRequest,
   type CommitResult,
   LogError,
@@ -10,6 +9,7 @@ import {
   type TaskLog,
   type TaskStart,
 } from '../../topology/log/port.ts'
+import { type ChangelogPart, readChangelog } from './changelog.ts'
 import type { MemoryClient } from './client.ts'
 import type { CommitFault } from './faults.ts'
 import { indexOfOffset, partitionLog, type TaskState, writeChangelog, writeRecords } from './storage.ts'
@@ -54,18 +54,8 @@ export class MemoryTaskLog implements TaskLog {
     for (const [topic, offset] of this.start.committed) this.#read.set(topic, offset)
   }
 
-  async *changelog(from: number): AsyncIterable<{ entries: readonly ChangelogEntry[]; position: number }> {
-    const end = this.start.changelogPosition
-    const { folded, foldedTo } = this.#state
-    const live = [...folded].map(([key, value]) => ({ key, value }))
-    const batches = this.#state.batches.filter((batch) => batch.position <= end)
-    await this.#client.leg('read')
-    if (from < foldedTo && live.length > 0) yield { entries: live, position: foldedTo }
-    for (const batch of batches) {
-      if (batch.position <= from) continue
-      await this.#client.leg('read')
-      yield batch
-    }
+  changelog(from: number): AsyncIterable<ChangelogPart> {
+    return readChangelog(this.#client, this.taskId, from, this.start.changelogPosition)
   }
 
   poll(topic: TaskTopic, max: number): readonly LogRecord[] {

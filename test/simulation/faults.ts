@@ -23,6 +23,8 @@ export const FAULT_NAMES = [
   'report_duplicate',
   'report_from_zombie',
   'offset_gap',
+  'visible_records_taken_back',
+  'task_read_too_far',
   'crash',
   'crash_with_commit_in_flight',
   'restart',
@@ -69,12 +71,17 @@ export interface FaultPlan {
   readonly hooks: MemoryFaults
 }
 
-/** @param intensity 0: no faults at all; 1: as usual */
-export function createFaults(random: Prng, intensity: number, nowMs: () => number): FaultPlan {
+/**
+ * @param intensity 0: no faults at all; 1: as usual
+ * @param eager the log writes in groups, which are fewer than commits and appends, and fail as often
+ */
+export function createFaults(random: Prng, intensity: number, eager: boolean, nowMs: () => number): FaultPlan {
   const counts: FaultCounts = new Map()
   // each history has its own mix: some faults often, some never
   const weight = new Map(FAULT_NAMES.map((name) => [name, intensity * random.pick([0, 0.5, 1, 1, 3])]))
   const slow = random.pick([0, 1, 5, 40])
+  // the longer a group is written, the more is built on it
+  const slowGroups = eager ? random.pick([0, 20, 200]) : 0
   // once it is full, a log stays so for a while
   const full = { untilMs: 0 }
   const isFull = () => {
@@ -93,22 +100,29 @@ export function createFaults(random: Prng, intensity: number, nowMs: () => numbe
       return true
     },
     hooks: {
-      commit: () => pick(plan, 'commit', isFull) as CommitFault,
-      append: () => pick(plan, 'append', isFull) as AppendFault,
+      commit: () => pick(plan, 'commit', eager ? 0.04 : 0.015, isFull) as CommitFault,
+      append: () => pick(plan, 'append', 0.015, isFull) as AppendFault,
       report: (isOwner) => {
-        if (isOwner) return pick(plan, 'report', isFull) as ReportFault
+        if (isOwner) return pick(plan, 'report', 0.015, isFull) as ReportFault
         return plan.strike('report_from_zombie', 0.5) ? 'unfenced_results' : 'none'
       },
-      latencyMs: (verb) => latency(random, verb, slow),
+      latencyMs: (verb) => latency(random, verb, slow) + (verb === 'commit' ? random.int(slowGroups + 1) : 0),
+      takenBack: (records) => plan.struck('visible_records_taken_back', records),
+      readTooFar: () => plan.struck('task_read_too_far'),
       gap: () => (plan.strike('offset_gap', 0.05) ? 1 + random.int(3) : 0),
     },
   }
   return plan
 }
 
-function pick(plan: FaultPlan, verb: 'commit' | 'append' | 'report', isFull: () => boolean): AppendFault {
-  if (plan.strike(`${verb}_lost`, 0.015)) return 'lost'
-  if (plan.strike(`${verb}_applied_unknown`, 0.015)) return 'applied_unknown'
+function pick(
+  plan: FaultPlan,
+  verb: 'commit' | 'append' | 'report',
+  often: number,
+  isFull: () => boolean,
+): AppendFault {
+  if (plan.strike(`${verb}_lost`, often)) return 'lost'
+  if (plan.strike(`${verb}_applied_unknown`, often)) return 'applied_unknown'
   if (isFull()) {
     plan.struck(`${verb}_log_full`)
     return 'log_full'

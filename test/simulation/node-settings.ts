@@ -13,6 +13,8 @@ export interface NodeSettings {
   readonly topology: Topology
   readonly tasks: TaskOptions
   readonly executor: Partial<ExecutorOptions>
+  /** How often submissions are left lying although nothing else is to be done. */
+  readonly stinginess: number
   /** What is in it survives crashes. */
   readonly snapshots: Map<number, Snapshot>
 }
@@ -28,6 +30,7 @@ export function nodeSettings(world: World): NodeSettings {
     topology: topologyOf(world),
     tasks: random.chance(0.6) ? { ...limits, snapshots: store } : limits,
     executor: executorOptions(world),
+    stinginess: world.random.fork('intake').pick(world.storage.options.eager ? [0, 0.4, 0.7] : [0, 0.1, 0.3]),
     snapshots,
   }
 }

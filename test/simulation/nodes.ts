@@ -1,5 +1,7 @@
 /** The processes of a deployment, and what befalls them: crashes, stops, lost sessions, orderly restarts. */
+import { EagerTaskLog } from '../../connectors/log-memory/eager-task-log.ts'
 import { type MemoryLog, openMemoryLog } from '../../connectors/log-memory/memory-log.ts'
+import { startMemoryProcess } from '../../connectors/log-memory/process.ts'
 import { MemoryTaskLog } from '../../connectors/log-memory/task-log.ts'
 import type { Log } from '../../topology/log/port.ts'
 import { Node } from '../../topology/node/node.ts'
@@ -10,6 +12,7 @@ import { type NodeSettings, nodeSettings } from './node-settings.ts'
 import { executorObserver, taskObserver } from './observers.ts'
 import type { Prng } from './prng.ts'
 import type { SimProcess } from './scheduler.ts'
+import { StingyIntake } from './stingy-intake.ts'
 import type { World } from './world.ts'
 import { withTasks, wrapTask } from './wrap.ts'
 
@@ -41,10 +44,11 @@ export class Nodes {
   readonly #slots: Slot[] = []
 
   constructor(world: World) {
+    const { eager } = world.storage.options
     this.#world = world
     this.#random = world.random.fork('nodes')
     this.#settings = nodeSettings(world)
-    for (let index = 0; index < this.#settings.count; index++) this.#slots.push(this.#start(index, 0))
+    for (let index = 0; index < (eager ? 1 : this.#settings.count); index++) this.#slots.push(this.#start(index, 0))
   }
 
   get topology(): Topology {
@@ -79,18 +83,20 @@ export class Nodes {
   freeze(): void {
     const slot = this.#some()
     if (slot === null) return
-    const { faults, scheduler, server } = this.#world
+    const { faults, scheduler, server, storage } = this.#world
     faults.struck('zombie')
     slot.process.frozenUntilMs = scheduler.nowMs + 500 + this.#random.int(STANDSTILL_MS)
-    slot.expired = true
+    // the folder of an embedded log stays its own: nobody takes anything over
+    slot.expired = !storage.options.eager
     this.#world.trace(`${slot.process.name} stands still until ${Math.round(slot.process.frozenUntilMs)}ms`)
-    server.environment.after(this.#random.int(SESSION_MS), () => slot.log.evict())
+    const silentMs = this.#random.int(SESSION_MS)
+    if (slot.expired) server.environment.after(silentMs, () => slot.log.evict())
   }
 
   /** Loses its memberships and does not notice. */
   expire(): void {
     const slot = this.#some()
-    if (slot === null) return
+    if (slot === null || this.#world.storage.options.eager) return
     this.#world.faults.struck('session_lost')
     this.#world.trace(`${slot.process.name} loses its session`)
     slot.expired = true
@@ -120,11 +126,14 @@ export class Nodes {
     this.#settings.snapshots.clear()
   }
 
-  /** Everybody goes on, and who cannot go on as a member is started anew. */
+  /**
+   * Everybody goes on, and who cannot go on as a member is started anew; with eager storage whoever runs, since progress without results may be lost
+   * and is found again only by reading.
+   */
   heal(): void {
     for (const slot of [...this.#slots]) {
       slot.process.frozenUntilMs = 0
-      if (slot.expired) this.#restart(slot, 'its session is gone')
+      if (slot.expired || this.#world.storage.options.eager) this.#restart(slot, 'its session is gone')
     }
   }
 
@@ -141,6 +150,7 @@ export class Nodes {
     const { scheduler, random, storage, faults, options } = this.#world
     const name = `node-${index}.${starts}`
     const process = scheduler.process(name, random.fork(name))
+    if (storage.options.eager) startMemoryProcess(storage, process.environment, faults.hooks)
     const log = openMemoryLog(storage, process.environment, faults.hooks)
     const epochs = new Map<number, number>()
     const noted = noteEpochs(log, epochs)
@@ -154,7 +164,11 @@ export class Nodes {
   }
 
   #node(name: string, process: SimProcess, log: Log, onTaskStopped: (taskId: number, error: Error) => void): Node {
-    const { concurrency, topology, executor, tasks } = this.#settings
+    const { concurrency, topology, executor, tasks, stinginess } = this.#settings
+    const { faults } = this.#world
+    // clients that repeat themselves would never be caught up with
+    const probability = () => (faults.active ? stinginess : 0)
+    const intake = new StingyIntake(process.environment, this.#random.fork(name), probability)
     const blocks = simulatedBlocks(process.environment, this.#world.effects)
     return new Node({
       log,
@@ -166,7 +180,7 @@ export class Nodes {
       taskObserver: taskObserver(this.#world, name),
       executorObserver: executorObserver(this.#world, name),
       executorOptions: executor,
-      taskOptions: tasks,
+      taskOptions: { ...tasks, intake },
       onTaskStopped,
     })
   }
@@ -183,6 +197,7 @@ export class Nodes {
     if (!slot.process.alive) return
     this.#world.trace(`${slot.process.name} dies: ${why}`)
     slot.process.alive = false
+    if (this.#world.storage.options.eager) this.#world.storage.process?.die()
     const { environment } = this.#world.server
     environment.after(this.#random.int(SESSION_MS), () => slot.log.evict())
     environment.after(this.#random.int(RESTART_MS), () => {
@@ -197,7 +212,7 @@ export class Nodes {
 
 function noteEpochs(log: Log, epochs: Map<number, number>): Log {
   return withTasks(log, (task) => {
-    if (task instanceof MemoryTaskLog) epochs.set(task.taskId, task.epoch)
+    if (task instanceof MemoryTaskLog || task instanceof EagerTaskLog) epochs.set(task.taskId, task.epoch)
     return task
   })
 }

@@ -21,6 +21,8 @@ export interface SimulationOptions {
   readonly intensity?: number
   /** Handle emitted records in the commit that emits them. Default: the seed decides. */
   readonly fuse?: boolean
+  /** One process at a time, whose tasks see records before they are durable, as with the embedded log. Default: the seed decides. */
+  readonly eager?: boolean
   readonly plant?: Plant
   /** Told of every record written and every fault. */
   readonly trace?: (line: string) => void
@@ -60,11 +62,13 @@ export function createWorld(options: SimulationOptions): World {
   const server = scheduler.process('server', random.fork('server'))
   const shape = random.fork('shape')
   const partitions = 1 + shape.int(4)
+  const eager = options.eager ?? random.fork('eager').chance(0.5)
   const messages: MessageMode = shape.chance(0.5) ? 'encoded' : 'frozen'
   const storage = createMemoryStorage(partitions, {
     environment: server.environment,
     messages,
     foldAfterBatches: shape.pick([2, 8, 64]),
+    eager,
   })
   options.plant?.storage?.(storage)
   const problems: string[] = []
@@ -74,7 +78,7 @@ export function createWorld(options: SimulationOptions): World {
     scheduler,
     storage,
     partitions,
-    faults: createFaults(random.fork('faults'), options.intensity ?? 1, () => scheduler.nowMs),
+    faults: createFaults(random.fork('faults'), options.intensity ?? 1, eager, () => scheduler.nowMs),
     server,
     effects: { lines: [] },
     client: [],

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Log } from '../../../topology/log/port.ts'
+import { type Log, LogError } from '../../../topology/log/port.ts'
 import {
   entry,
   type LogHarness,
@@ -141,7 +141,7 @@ export function faults(harness: () => LogHarness, opened: (log: Log) => Log): vo
     await failed
     if (seen.length === 0) return
     await until(() => told)
-    expect(() => reader.poll('control', 10)).toThrow('made to fail')
-    await expect(reader.caughtUp('control')).rejects.toThrow('made to fail')
+    expect(() => reader.poll('control', 10)).toThrow(LogError)
+    await expect(reader.caughtUp('control')).rejects.toThrow(LogError)
   })
 }

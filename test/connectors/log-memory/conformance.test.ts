@@ -1,6 +1,7 @@
 import { realEnvironment } from '../../../connectors/environment.ts'
 import type { CommitFault, MemoryFaults } from '../../../connectors/log-memory/faults.ts'
 import { openMemoryLog } from '../../../connectors/log-memory/memory-log.ts'
+import { startMemoryProcess } from '../../../connectors/log-memory/process.ts'
 import { createMemoryStorage } from '../../../connectors/log-memory/storage.ts'
 import type { Environment } from '../../../topology/environment.ts'
 import type { Log } from '../../../topology/log/port.ts'
@@ -51,9 +52,14 @@ function holdable(): { environment: Environment; hold: () => () => void; drop: (
 
 const WRITES: ReadonlySet<string> = new Set(['commit', 'append', 'report'])
 
-async function memoryHarness(messages: 'encoded' | 'frozen'): Promise<LogHarness> {
+async function memoryHarness(messages: 'encoded' | 'frozen', eager: boolean): Promise<LogHarness> {
   const server = holdable()
-  const storage = createMemoryStorage(PARTITIONS, { environment: server.environment, messages, foldAfterBatches: 8 })
+  const storage = createMemoryStorage(PARTITIONS, {
+    environment: server.environment,
+    messages,
+    foldAfterBatches: 8,
+    eager,
+  })
   const deaths = new Map<Log, () => void>()
   let next: CommitFault = 'none'
   const strike = (): CommitFault => {
@@ -70,9 +76,11 @@ async function memoryHarness(messages: 'encoded' | 'frozen'): Promise<LogHarness
   return {
     async open() {
       const { environment, die } = mortal()
+      if (eager) startMemoryProcess(storage, environment, hooks)
       const log = openMemoryLog(storage, environment, hooks)
       deaths.set(log, () => {
         die()
+        storage.process?.die()
         log.evict()
       })
       return log
@@ -91,5 +99,7 @@ async function memoryHarness(messages: 'encoded' | 'frozen'): Promise<LogHarness
   }
 }
 
-logConformance('memory, encoded messages', () => memoryHarness('encoded'))
-logConformance('memory, frozen messages', () => memoryHarness('frozen'))
+logConformance('memory, encoded messages', () => memoryHarness('encoded', false))
+logConformance('memory, frozen messages', () => memoryHarness('frozen', false))
+logConformance('memory, eager, encoded messages', () => memoryHarness('encoded', true))
+logConformance('memory, eager, frozen messages', () => memoryHarness('frozen', true))

@@ -1,0 +1,30 @@
+/** Bugs in how a process takes back what it showed before it was durable. Only histories with eager storage can tell. */
+import { EagerTaskLog } from '../../../connectors/log-memory/eager-task-log.ts'
+import { MemoryProcess } from '../../../connectors/log-memory/process.ts'
+import type { Plant } from './plant.ts'
+
+export const vanishedRecordStays: Plant = {
+  name: 'vanished-record-stays',
+  meaning: 'of the records of a write that failed, tasks still see the first',
+  install() {
+    const { vanish } = MemoryProcess.prototype
+    MemoryProcess.prototype.vanish = (tail) => {
+      tail.splice(1)
+    }
+    return () => {
+      MemoryProcess.prototype.vanish = vanish
+    }
+  },
+}
+
+export const readerNotEnded: Plant = {
+  name: 'reader-not-ended',
+  meaning: 'a task that has read records which are gone goes on',
+  install() {
+    const original = Object.getOwnPropertyDescriptor(EagerTaskLog.prototype, 'readTooFar')!
+    Object.defineProperty(EagerTaskLog.prototype, 'readTooFar', { ...original, get: () => false })
+    return () => {
+      Object.defineProperty(EagerTaskLog.prototype, 'readTooFar', original)
+    }
+  },
+}
