@@ -52,7 +52,8 @@ export class Batch {
   #decided = 0
   #decideMs = 0
 
-  constructor(config: TaskConfig, state: TaskState, log: TaskLog, listener: BatchListener) {
+  /** `careful`: see {@link Decider.careful}. */
+  constructor(config: TaskConfig, state: TaskState, log: TaskLog, listener: BatchListener, careful: boolean) {
     const { environment, topology, observer, taskId, options } = config
     this.state = state
     this.#config = config
@@ -68,6 +69,7 @@ export class Batch {
     this.#decider = new Decider(topology.processors, state, this.#turn, (topic, offset, failure) => {
       observer.deadLettered(taskId, topic, offset, failure.code, failure.message)
     })
+    this.#decider.careful = careful
     this.#clock = new TaskClock(environment, state.store(TASK_META).rows.get('clock')?.nowMs ?? 0)
     for (const [topic, offset] of log.start.committed) this.#cutOffsets.set(topic, offset)
   }

@@ -24,6 +24,11 @@ export class Decider {
   readonly #state: TaskState
   readonly #turn: TaskTurn
   readonly #onDeadLetter: DeadLetterListener
+  /**
+   * Rows are encoded when a commit is cut. One that cannot be would fail that commit, and the same again after each restart; so after such a failure
+   * every decision is checked for it, and the one to blame is buried like any that throws.
+   */
+  careful = false
   #fusedHead = 0
 
   constructor(processors: readonly Processor[], state: TaskState, turn: TaskTurn, onDeadLetter: DeadLetterListener) {
@@ -52,6 +57,7 @@ export class Decider {
       handler(this.#turn, entry.key, row)
       if (entry.place >= 0)
         throw new Error(`the handler of due store '${store.def.name}' left row '${entry.key}' as it was`)
+      if (this.careful) this.#state.checkEncodable()
       this.#state.keep()
     } catch (error) {
       this.#turn.rollback(mark)
@@ -100,6 +106,7 @@ export class Decider {
       const handler = processor.handlers[message.kind] as Decide<BeamlineRecord> | undefined
       if (handler === undefined) throw new UnexpectedKind(message.kind, topic, Object.keys(processor.handlers))
       handler(turn, message, source)
+      if (this.careful) this.#state.checkEncodable()
       this.#state.keep()
     } catch (error) {
       turn.rollback(mark)

@@ -28,9 +28,11 @@ export const TASK_META: StoreDef<{ readonly nowMs: number }> = {
 type AnyStore = Store<unknown>
 type AnyStoreDef = StoreDef<unknown>
 
+export type StateErrorCode = 'CHANGELOG_NEWER' | 'CHANGELOG_CORRUPT' | 'ROW_UNENCODABLE'
+
 export class StateError extends Error {
-  readonly code: 'CHANGELOG_NEWER' | 'CHANGELOG_CORRUPT'
-  constructor(code: 'CHANGELOG_NEWER' | 'CHANGELOG_CORRUPT', message: string, options?: ErrorOptions) {
+  readonly code: StateErrorCode
+  constructor(code: StateErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'StateError'
     this.code = code
@@ -96,6 +98,15 @@ export class TaskState {
     this.#undoLength = 0
   }
 
+  /** Encodes the rows changed since the last `keep` for nothing but to see that it can be done. @throws {StateError} `ROW_UNENCODABLE` */
+  checkEncodable(): void {
+    for (let i = 0; i < this.#undoLength; i++) {
+      const store = this.#undoStores[i]!
+      const value = store.rows.get(this.#undoKeys[i]!)
+      if (value !== undefined) encodeRow(store.def, value)
+    }
+  }
+
   /** Takes back the changes since the last `keep`. */
   undo(): void {
     for (let i = this.#undoLength - 1; i >= 0; i--) {
@@ -152,9 +163,14 @@ export class TaskState {
 }
 
 function encodeRow(def: AnyStoreDef, value: unknown): Buffer {
-  const bytes = encodeWithHeader(def.type, value, 1)
-  bytes[0] = VALUE_VERSION
-  return bytes
+  try {
+    const bytes = encodeWithHeader(def.type, value, 1)
+    bytes[0] = VALUE_VERSION
+    return bytes
+  } catch (error) {
+    const message = `a row of store '${def.name}' does not match its type: ${(error as Error).message}`
+    throw new StateError('ROW_UNENCODABLE', message, { cause: error })
+  }
 }
 
 function decodeRow(def: AnyStoreDef, value: Uint8Array): unknown {

@@ -52,6 +52,8 @@ export class Task {
   #idle: (() => void) | null = null
   #drained: Promise<void> | null = null
   #reopenMs = REOPEN_FIRST_MS
+  /** Since a decision left a row that cannot be encoded: decisions are checked one by one. */
+  #careful = false
 
   constructor(config: TaskConfig) {
     this.#config = config
@@ -113,11 +115,17 @@ export class Task {
       await restoreState(state, log, taskLog, options?.snapshots ?? null, environment, observer)
       if (generation !== this.#generation) return
       this.#changelogPosition = taskLog.start.changelogPosition
-      this.#batch = new Batch(this.#config, state, taskLog, {
-        wake: () => this.#wakeUp.soon(),
-        wakeIn: (ms) => this.#wakeUp.at(ms),
-        failed: (error) => generation === this.#generation && this.#failed(error),
-      })
+      this.#batch = new Batch(
+        this.#config,
+        state,
+        taskLog,
+        {
+          wake: () => this.#wakeUp.soon(),
+          wakeIn: (ms) => this.#wakeUp.at(ms),
+          failed: (error) => generation === this.#generation && this.#failed(error),
+        },
+        this.#careful,
+      )
       this.#outstanding = 0
       taskLog.onRecords(() => this.#wakeUp.soon())
       this.#setPhase('running')
@@ -172,6 +180,7 @@ export class Task {
     this.#log = null
     this.#batch = null
     this.#outstanding = 0
+    if ((error as { code?: unknown }).code === 'ROW_UNENCODABLE') this.#careful = true
     observer.reopening(this.taskId, error)
     const closed = log === null ? Promise.resolve() : log.close().catch(() => undefined)
     if (draining || isFinal(error)) {

@@ -21,7 +21,8 @@ const items: Processor = itemProcessor({
   handlers: {
     SlotReleased(turn, record) {
       if (record.attempt === 3) throw new Error('poison')
-      turn.put(ITEMS, record.stepId, { name: record.stepId, dueAtMs: record.attempt === 2 ? turn.now : null })
+      const dueAtMs = { 2: turn.now, 4: 0.5 }[record.attempt] ?? null
+      turn.put(ITEMS, record.stepId, { name: record.stepId, dueAtMs })
       const stepId = record.stepId.startsWith('grows') ? ('x'.repeat(2_100) as StepId) : record.stepId
       turn.emit('events', turn.partition, { ...record, stepId })
     },
@@ -153,6 +154,16 @@ describe('Task', () => {
     await until(() => expect(names()).toEqual(['b']))
     await task.drain()
     expect(watch.failures).toEqual([expect.stringMatching(/^dead result@0 /)])
+  })
+
+  it('buries a record whose decision leaves a row that cannot be encoded', async () => {
+    const storage = createMemoryStorage(1)
+    const { log, task, watch, names } = setup(storage)
+    await log.append([item('a'), item('b', 4), item('c')])
+    await until(() => expect(names()).toEqual(['a', 'c']))
+    await task.drain()
+    expect(watch.failures).toEqual(['reopening ROW_UNENCODABLE', 'dead result@1 PROCESSOR_THREW'])
+    expect(await events(storage)).toBe(2)
   })
 
   it('fires due rows, after a restart too', async () => {
