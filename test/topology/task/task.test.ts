@@ -21,8 +21,9 @@ const items: Processor = itemProcessor({
   handlers: {
     SlotReleased(turn, record) {
       if (record.attempt === 3) throw new Error('poison')
-      const dueAtMs = { 2: turn.now, 4: 0.5 }[record.attempt] ?? null
-      turn.put(ITEMS, record.stepId, { name: record.stepId, dueAtMs })
+      const dueAtMs = record.attempt === 2 ? turn.now : null
+      const name = record.attempt === 4 ? (null as never) : record.stepId
+      turn.put(ITEMS, record.stepId, { name, dueAtMs })
       const stepId = record.stepId.startsWith('grows') ? ('x'.repeat(2_100) as StepId) : record.stepId
       turn.emit('events', turn.partition, { ...record, stepId })
     },
