@@ -15,6 +15,7 @@ export function chunkOf(ratePerSecond: number, tick: number, most: number): Chun
   if (ratePerSecond === 0) return { letters: most, intervalMs: 1 }
   if (ratePerSecond < 10) return { letters: 1, intervalMs: Math.min(LONGEST_MS, Math.ceil(1000 / ratePerSecond)) }
   const intervalMs = ratePerSecond <= most * 10 ? 100 : 10
-  const perChunk = (ratePerSecond * intervalMs) / 1000
-  return { letters: Math.min(most, Math.floor((tick + 1) * perChunk) - Math.floor(tick * perChunk)), intervalMs }
+  // divided last, so that whole rates are counted exactly
+  const before = (chunk: number) => Math.floor((chunk * ratePerSecond * intervalMs) / 1000)
+  return { letters: Math.min(most, before(tick + 1) - before(tick)), intervalMs }
 }

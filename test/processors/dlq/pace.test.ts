@@ -36,6 +36,10 @@ it('never exceeds a whole rate in any second', () => {
   )
 })
 
+it('counts whole rates exactly, however their tenths are rounded', () => {
+  expect(mostInASecond(timesOf(14, new Array<number>(56).fill(0)))).toBe(14)
+})
+
 it('exceeds a fractional rate by less than one letter', () => {
   fc.assert(
     fc.property(fc.double({ min: 0.1, max: 500, noNaN: true }), delays, (rate, late) => {
