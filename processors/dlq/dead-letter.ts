@@ -1,6 +1,7 @@
 import { decodeRecord } from '../../schemas/codec/wire.ts'
 import type { DeadLetter } from '../../schemas/records/dlq.ts'
 import type { Turn } from '../turn.ts'
+import { brokenSubmission, endBroken, homeElsewhere } from './broken-submission.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import { CONTENT_SIZE, LETTER_INDEX } from './letter-index.ts'
 import { about, forget } from './letters.ts'
@@ -11,9 +12,15 @@ import { CONTENTS, COUNTERS, LETTERS } from './stores.ts'
 /** Header of a record that was appended again: the letter it was. */
 export const REPLAYED_LETTER_HEADER = 'beamline-replayed-letter'
 
-/** Stores a letter; one that is known already changes nothing. */
+/** Stores a letter; one that is known already changes nothing. A letter about a submission is stored where its run would have been. */
 export function onDeadLetter(settings: DlqSettings, turn: Turn, record: DeadLetter): void {
   const { letterId, run } = record
+  const broken = brokenSubmission(record, record.record)
+  const home = broken === null ? null : homeElsewhere(turn, broken)
+  if (home !== null) {
+    turn.emit('dlq', home, record, letterId)
+    return
+  }
   if (turn.get(LETTERS, letterId) !== undefined) return
   const order = turn.get(COUNTERS, 'letters')?.next ?? 0
   turn.put(COUNTERS, 'letters', { next: order + 1 })
@@ -39,6 +46,7 @@ export function onDeadLetter(settings: DlqSettings, turn: Turn, record: DeadLett
   turn.put(LETTERS, letterId, row)
   turn.put(CONTENTS, letterId, contentOf(record))
   emitStored(turn, letterId, row)
+  if (broken !== null) endBroken(turn, record, broken)
   keepWithinBounds(settings, turn)
 }
 

@@ -6,6 +6,7 @@ import { isTopic } from '../../schemas/topics.ts'
 import { FLOWS } from '../control/flows.ts'
 import { NEW_RUN_HEADER } from '../ingest/refusal.ts'
 import { ControlBehind, type Turn } from '../turn.ts'
+import { brokenSubmission, isUnaccepted } from './broken-submission.ts'
 import { REPLAYED_LETTER_HEADER } from './dead-letter.ts'
 import { markReplayed } from './letters.ts'
 import { mergePatchText } from './merge-patch.ts'
@@ -95,8 +96,16 @@ function appendAgain(turn: Turn, letterId: string, row: LetterRow, record: Lette
   if (!isTopic(row.topic)) return
   const value = request.patch === null ? record.value : Buffer.from(request.patch)
   const headers = { ...record.headers, [REPLAYED_LETTER_HEADER]: letterId }
-  const refused = row.category === 'record_refused' && row.topic === 'ingest'
-  turn.emitRaw(row.topic, row.partition, record.key, value, refused ? { ...headers, [NEW_RUN_HEADER]: 'yes' } : headers)
+  const broken = brokenSubmission(row, record)
+  const ended = broken === null ? row.category === 'record_refused' : isUnaccepted(turn, broken)
+  const asNewRun = ended && row.topic === 'ingest'
+  turn.emitRaw(
+    row.topic,
+    row.partition,
+    record.key,
+    value,
+    asNewRun ? { ...headers, [NEW_RUN_HEADER]: 'yes' } : headers,
+  )
 }
 
 /** The same letter and replay give the same run, with the home of the run that failed. */

@@ -32,6 +32,13 @@ export function identify(turn: Turn, id: RunId, record: SubmitRun): Identity {
   return repeated ? { kind: 'duplicate', runId: id } : idConflict(id)
 }
 
+/** Whether a run of this id goes on, or ended not long ago. */
+export function hasRun(turn: Turn, id: RunId, record: SubmitRun): boolean {
+  const { tenant, idempotencyKey } = record
+  const keyed = idempotencyKey === null ? undefined : keyedRun(turn, tenant, idempotencyKey)
+  return keyed?.runId === id || isTaken(turn, id)
+}
+
 /** Remembers what {@link identify} compares with. */
 export function remember(turn: Turn, id: RunId, record: SubmitRun, bodyHash: string): void {
   const { tenant, idempotencyKey, runId } = record

@@ -41,8 +41,13 @@ export function refuse(turn: Turn, record: SubmitRun, source: SourceRecord | nul
     detail: toJsonText(details),
   }
   sendLetter(turn, record, source, error)
+  if (refusal.idIsTaken !== true) rejectRun(turn, record, error)
+}
+
+/** Ends the run that a submission was promised, if it carried an id. */
+export function rejectRun(turn: Turn, record: SubmitRun, error: ErrorInfo): void {
   const { runId, flow } = record
-  if (runId === null || !isRunId(runId) || refusal.idIsTaken === true) return
+  if (runId === null || !isRunId(runId)) return
   const cause = { atMs: turn.now, causeTopic: turn.cause.topic, causeOffset: turn.cause.offset }
   const rejected = { kind: 'RunRejected', runId, tenant: knownTenant(record), ...cause, flow, error } as const
   turn.emit('events', turn.partition, rejected, runId)

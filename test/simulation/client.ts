@@ -126,7 +126,7 @@ class SimulatedClients implements Clients {
     if (submission.key !== null) return this.#submitKeyed(submission, record)
     await this.#append(() => [this.#placed(record)])
     this.#remember(record)
-    if (submission.flow !== THROWING_FLOW) this.#acknowledged(record.runId!, submission)
+    this.#acknowledged(record.runId!, submission)
     if (!this.#random.chance(0.1)) return
     // a client that did not hear the answer sends the same record again
     this.#world.faults.struck('duplicate_submission')

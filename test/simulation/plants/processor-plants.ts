@@ -182,6 +182,20 @@ function doublingReplays(turn: Turn): Turn {
   })
 }
 
+export const brokenRunWithoutEnd: Plant = {
+  name: 'broken-run-without-end',
+  meaning: 'the run of a submission that made its processor throw gets no end',
+  processors: (processors) =>
+    changed(processors, 'DeadLetter', (decide) => (turn, record, source) => {
+      const silent = altered(turn, {
+        emit(topic, partition, emitted, key) {
+          if (emitted.kind !== 'RunRejected') turn.emit(topic, partition, emitted, key)
+        },
+      })
+      decide(silent, record, source)
+    }),
+}
+
 export const undoOff: Plant = {
   name: 'undo-off',
   meaning: 'what a decision changed before it threw stays changed',
