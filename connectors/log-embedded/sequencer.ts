@@ -158,7 +158,8 @@ export class Sequencer {
   #flushSoon(): void {
     if (this.#flushQueued || this.#sent !== null) return
     this.#flushQueued = true
-    queueMicrotask(() => {
+    // not at once: what else this turn of the event loop brings goes into the same transaction
+    this.#options.environment.soon(() => {
       this.#flushQueued = false
       this.#flush()
     })

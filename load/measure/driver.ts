@@ -1,4 +1,6 @@
 /** Load drivers: they call `one(i)` for each run and time how long its promise takes. */
+
+import { Random } from '../process/random.ts'
 import { type Percentiles, percentiles, round } from './statistics.ts'
 
 export type One = (index: number) => Promise<unknown>
@@ -67,9 +69,19 @@ function summary(runs: number, seconds: number, latencies: readonly number[]): L
   return { runs, seconds: round(seconds), runs_per_s: round(runs / seconds), latency: percentiles(latencies) }
 }
 
+/** Texts that packing cannot make smaller by themselves, so that a log which packs gains only by what it really repeats. */
+const NOISE = Array.from({ length: 256 }, (_, seed) => {
+  const random = new Random(seed + 1)
+  return Array.from({ length: 512 }, () => random.u32().toString(36).padStart(7, '0')).join('')
+})
+
 /** A JSON object whose text has exactly `bytes` bytes; different for each index. */
 export function payloadOf(bytes: number, index: number): { readonly index: string; readonly text: string } {
   const tag = String(index).padStart(8, '0')
   const empty = JSON.stringify({ index: tag, text: '' }).length
-  return { index: tag, text: 'x'.repeat(Math.max(0, bytes - empty)) }
+  const needed = Math.max(0, bytes - empty)
+  const noise = NOISE[index % NOISE.length]!
+  const text =
+    noise.length >= needed ? noise.slice(0, needed) : noise.repeat(Math.ceil(needed / noise.length)).slice(0, needed)
+  return { index: tag, text }
 }
