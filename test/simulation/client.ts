@@ -138,7 +138,7 @@ class SimulatedClients implements Clients {
     const key = `${submission.tenant.tenant}/${submission.key}`
     for (let record = first; ; record = this.#record(submission)) {
       const { replyTo, answer } = this.#expectReply()
-      await this.#append(() => [this.#placed({ ...record, replyTo })])
+      await this.#append(() => [this.#withKey({ ...record, replyTo })])
       const reply = await answer
       if (submission.flow === THROWING_FLOW) return
       if (reply === null) continue
@@ -183,8 +183,14 @@ class SimulatedClients implements Clients {
   async #repeat(): Promise<void> {
     const known = [...this.#keyed.values()]
     if (known.length === 0) return this.#submit(this.#newSubmission())
+    const first = this.#random.pick(known)
+    if (this.#random.chance(0.4)) {
+      // the same key is the same key, whatever the sticky key: a conflict, and no second run elsewhere
+      this.#world.faults.struck('other_sticky_key')
+      return this.#submit({ ...first, stickyKey: `${first.stickyKey ?? 'sticky'}-other` })
+    }
     this.#world.faults.struck('duplicate_submission')
-    await this.#submit(this.#random.pick(known))
+    await this.#submit(first)
   }
 
   #record({ tenant, flow, input, key, stickyKey, priority, metadata }: Submission): SubmitRun {
@@ -213,6 +219,14 @@ class SimulatedClients implements Clients {
     const home = homeOf(record.runId!, this.#world.partitions)
     const elsewhere = this.#world.faults.strike('misdirected_submission', 0.1)
     return out('ingest', elsewhere ? this.#random.int(this.#world.partitions) : home, record, record.runId)
+  }
+
+  /** As the gateway has it, or from a producer that leaves the run id, and with it the home, to ingest. */
+  #withKey(record: SubmitRun): OutRecord {
+    if (!this.#random.chance(0.25)) return this.#placed(record)
+    this.#world.faults.struck('key_without_run_id')
+    const { partitions } = this.#world
+    return out('ingest', this.#random.int(partitions), { ...record, runId: null }, record.idempotencyKey)
   }
 
   #remember(record: SubmitRun): void {

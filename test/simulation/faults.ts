@@ -45,6 +45,8 @@ export const FAULT_NAMES = [
   'duplicate_submission',
   'conflicting_submission',
   'misdirected_submission',
+  'other_sticky_key',
+  'key_without_run_id',
   'cancel',
   'letter_replay',
   'letter_discard',

@@ -7,6 +7,7 @@ import type { LogRecord, Progress } from '../../topology/log/port.ts'
 import { Concurrency } from '../../topology/verify/concurrency.ts'
 import { Findings } from '../../topology/verify/findings.ts'
 import { Runs } from '../../topology/verify/runs.ts'
+import { RateCheck } from './rate-check.ts'
 import type { World } from './world.ts'
 
 const EXECUTE = ['execute.cpu', 'execute.io', 'execute.gpu'] as const
@@ -16,6 +17,7 @@ export class LiveChecks {
   readonly #world: World
   readonly #findings = new Findings(100)
   readonly #concurrency: Concurrency
+  readonly #rate: RateCheck
   /** How many records of each partition have been looked at. */
   readonly #seen = new Map<string, number>()
   readonly #finished = new Set<string>()
@@ -25,6 +27,7 @@ export class LiveChecks {
 
   constructor(world: World) {
     this.#world = world
+    this.#rate = new RateCheck(world)
     this.#concurrency = new Concurrency(this.#findings, world.partitions)
     this.runs = new Runs(this.#findings, world.partitions, this.#concurrency, () => false)
   }
@@ -96,6 +99,7 @@ export class LiveChecks {
       event.kind === 'RunTimedOut'
     if (ends && this.runs.byId.get(event.runId)?.end === null) this.#open -= 1
     this.runs.add(event, { partition, offset })
+    this.#rate.add(event, partition)
   }
 
   /** Whatever a pool's progress covers was reported or cancelled, or lies somewhere else in the partition, too. */

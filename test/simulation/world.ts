@@ -32,6 +32,7 @@ export interface TenantModel {
   readonly tenant: TenantId
   readonly spread: number | null
   readonly maxConcurrency: number | null
+  readonly rate: { readonly perSecond: number; readonly burst: number | null } | null
 }
 
 export interface World {
@@ -101,7 +102,8 @@ function randomTenants(random: Prng, partitions: number): TenantModel[] {
     // every partition a tenant lies on must have a share, or its runs there would never start
     const least = spread ?? partitions
     const maxConcurrency = random.chance(0.6) ? least + random.int(3) : null
-    return { tenant: name as TenantId, spread, maxConcurrency }
+    const rate = random.chance(0.3) ? { perSecond: random.pick([3, 20]), burst: random.pick([1, 5, null]) } : null
+    return { tenant: name as TenantId, spread, maxConcurrency, rate }
   })
 }
 
@@ -113,16 +115,15 @@ function publish(world: World, random: Prng): void {
       writeRecords(world.storage, outs, world.server.environment.now(), () => 0)
     }
   }
-  const rate = random.chance(0.3) ? 20 : null
   write(
-    world.tenants.map(({ tenant, spread, maxConcurrency }) => ({
+    world.tenants.map(({ tenant, spread, maxConcurrency, rate }) => ({
       kind: 'TenantChanged',
       tenant,
       revision: 1,
       spread,
       maxConcurrency,
-      ratePerSecond: rate,
-      burst: rate === null ? null : 5,
+      ratePerSecond: rate?.perSecond ?? null,
+      burst: rate?.burst ?? null,
       weight: 1 + random.int(3),
     })),
   )

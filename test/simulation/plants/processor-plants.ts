@@ -102,6 +102,31 @@ export const slotNotFreed: Plant = {
     }),
 }
 
+export const rateDoubled: Plant = {
+  name: 'rate-doubled',
+  meaning: 'a tenant’s bucket fills twice as fast as its rate says',
+  processors: (processors) =>
+    changed(processors, 'StepReady', (decide) => (turn, record, source) => {
+      const hasty = seeing(turn, (store, _key, value) => {
+        if (store.name !== 'tenants' || value === undefined) return value
+        const policy = value as { readonly ratePerSecond: number | null }
+        return { ...policy, ratePerSecond: policy.ratePerSecond === null ? null : policy.ratePerSecond * 2 }
+      })
+      decide(hasty, record, source)
+    }),
+}
+
+export const stickyKeyDecides: Plant = {
+  name: 'sticky-key-decides',
+  meaning: 'an idempotency key is only recognised along with the same sticky key',
+  processors: (processors) =>
+    changed(processors, 'SubmitRun', (decide) => (turn, record, source) => {
+      const { idempotencyKey, stickyKey } = record
+      if (idempotencyKey === null || stickyKey === null) return decide(turn, record, source)
+      decide(turn, { ...record, idempotencyKey: `${idempotencyKey} ${stickyKey}` }, source)
+    }),
+}
+
 export const limitIgnored: Plant = {
   name: 'limit-ignored',
   meaning: 'a tenant’s limit is compared with one slot too few',
