@@ -114,7 +114,9 @@ export class Operator {
     try {
       const [record] = reader.read(topic, Number(partition), Number(offset), 1)
       if (record === undefined) throw new Error(`there is no record at ${position}`)
-      const { flow, input, idempotencyKey, metadata } = decodeIngest(record.value, CONTEXT)
+      const submission = decodeIngest(record.value, CONTEXT)
+      if (submission.kind !== 'SubmitRun') throw new Error(`the record at ${position} is a ${submission.kind}`)
+      const { flow, input, idempotencyKey, metadata } = submission
       return {
         flow,
         input: parseJson(input),

@@ -35,7 +35,8 @@ export function brokenSubmission(
 
 function decode({ value, headers }: FailedRecord): SubmitRun | null {
   try {
-    return decodeIngest(value, { headers, defaultTenant: DEFAULT_TENANT, nowMs: 0 })
+    const record = decodeIngest(value, { headers, defaultTenant: DEFAULT_TENANT, nowMs: 0 })
+    return record.kind === 'SubmitRun' ? record : null
   } catch {
     return decodeUnchecked(value)
   }

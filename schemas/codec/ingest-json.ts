@@ -1,10 +1,12 @@
 /**
- * Submissions as they arrive on `ingest` and at the gateway: JSON with snake_case names, or the wire form of `SubmitRun`.
+ * What arrives on `ingest`: submissions, as at the gateway, in JSON with snake_case names or the wire form of `SubmitRun`; and `CancelRun`, in the
+ * wire form only.
  */
 import { didYouMean } from '../flow/nearest.ts'
 import type { EpochMs, TenantId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { SubmitRun } from '../records/ingest.ts'
+import type { CancelRun } from '../records/result.ts'
 import { jsonSyntaxError, tooDeepAt } from './json-scan.ts'
 import { checkSubmission, MAX_INPUT_BYTES, MAX_JSON_DEPTH, MAX_METADATA_BYTES } from './submission-check.ts'
 import { SubmissionError } from './submission-error.ts'
@@ -60,11 +62,16 @@ export function parseSubmission(source: Uint8Array | Json, context: SubmissionCo
  * Reads a record of `ingest`: JSON if its first byte that is no white space is `{`, else the wire form.
  * @throws {SubmissionError | DecodeError}
  */
-export function decodeIngest(value: Uint8Array, context: SubmissionContext): SubmitRun {
+export function decodeIngest(value: Uint8Array, context: SubmissionContext): SubmitRun | CancelRun {
   if (beginsWithBrace(value)) return parseSubmission(value, context)
   const record = decodeRecord(value)
+  if (record.kind === 'CancelRun') return record
   if (record.kind !== 'SubmitRun') {
-    throw new SubmissionError('NOT_A_SUBMISSION', '', `the record is a ${record.kind}; expected a SubmitRun`)
+    throw new SubmissionError(
+      'NOT_A_SUBMISSION',
+      '',
+      `the record is a ${record.kind}; expected a SubmitRun or CancelRun`,
+    )
   }
   const { runId, replyTo, submittedAtMs, replay } = record
   const checked = checkSubmission(

@@ -262,6 +262,8 @@ export interface TaskDriver {
   readonly state: TestState
   /** Everything emitted so far, in order. */
   readonly emits: Emitted[]
+  /** What was appended as bytes so far; it is not decided. */
+  readonly raw: RawEmitted[]
   readonly replies: Replied[]
   readonly counts: { [name in CounterName]?: number }
   now: number
@@ -289,6 +291,7 @@ export function driveTask(
       if (own && processor !== undefined) attempt(turn, processor, record, null)
     }
     driver.emits.push(...turn.emits)
+    driver.raw.push(...turn.raw)
     driver.replies.push(...turn.replies)
     for (const [name, by] of Object.entries(turn.counts)) {
       driver.counts[name as CounterName] = (driver.counts[name as CounterName] ?? 0) + by
@@ -299,6 +302,7 @@ export function driveTask(
   const driver: TaskDriver = {
     state,
     emits: [],
+    raw: [],
     replies: [],
     counts: {},
     now: options.now ?? 1_000_000,

@@ -234,6 +234,8 @@ const TOPIC_OF: { readonly [K in RecordKind]?: string } = {
 
 function belongs(kind: RecordKind, topic: string): boolean {
   const expected = TOPIC_OF[kind] ?? 'events'
+  // a cancel follows the submission of its run
+  if (kind === 'CancelRun' && topic === 'ingest') return true
   return topic === expected || topic.startsWith(`${expected}.`)
 }
 

@@ -88,40 +88,6 @@ describe('ends of a run', () => {
     expect(s.story().at(-1)).toBe('RunCancelled')
   })
 
-  it.each([
-    ['a run that has ended', RUN, 'already_ended'],
-    ['a run nobody knows', '00000000-0000-8000-8000-0000000000ff', 'run_unknown'],
-  ])('cancel of %s is refused', (_what, runId, code) => {
-    const s = scenario(graph({ a: [] }))
-    s.finish('a')
-    s.send('result', {
-      kind: 'CancelRun',
-      runId: runId as never,
-      tenant: 'default' as never,
-      reason: null,
-      requestedBy: null,
-      force: false,
-      replyTo: { partition: 0, correlation: 'x' },
-    })
-    expect(s.replies).toMatchObject([{ ok: false, code }])
-    expect(s.counts.late_commands_dropped).toBe(1)
-  })
-
-  it('another tenant’s run is unknown', () => {
-    const s = scenario(graph({ a: [] }))
-    s.send('result', {
-      kind: 'CancelRun',
-      runId: RUN,
-      tenant: 'mallory' as never,
-      reason: null,
-      requestedBy: null,
-      force: true,
-      replyTo: { partition: 0, correlation: 'x' },
-    })
-    expect(s.replies).toMatchObject([{ ok: false, code: 'run_unknown' }])
-    expect(s.running()).toEqual(['a#1'])
-  })
-
   it('the output expression sees every step', () => {
     const s = scenario(graph({ a: [], b: [] }, { output: { sum: '${[steps.a.output, steps.b.output]}' } }))
     s.finish('a', 1)

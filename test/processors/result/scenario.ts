@@ -119,9 +119,13 @@ export function ended(
 }
 
 /** Publishes the flow and, unless told not to, starts {@link RUN}. */
-export function scenario(document: object, submit: Partial<SubmitRun> | null = {}): Scenario {
+export function scenario(
+  document: object,
+  submit: Partial<SubmitRun> | null = {},
+  options: Parameters<typeof driveTask>[1] = {},
+): Scenario {
   const attempts = new Map<string, Running>()
-  const driver = driveTask([control, result, bareRoute(attempts), ingest])
+  const driver = driveTask([control, result, bareRoute(attempts), ingest], options)
   const flow = publication(document)
   driver.send('control', flow)
   if (submit !== null) driver.send('ingest', submission(flow.flow, submit))

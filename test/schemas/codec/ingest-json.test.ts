@@ -206,6 +206,12 @@ describe('a record of ingest', () => {
     })
   })
 
+  test('may be a command to cancel', () => {
+    const none = { reason: null, requestedBy: null, replyTo: null }
+    const cancel = { kind: 'CancelRun', runId: RUN_ID, tenant: 'acme' as TenantId, force: false, ...none } as const
+    expect({ ...decodeIngest(encodeRecord(cancel), context) }).toEqual(cancel)
+  })
+
   test.each<[string, Uint8Array, string]>([
     ['nothing', Buffer.alloc(0), 'RECORD_EMPTY'],
     ['text', Buffer.from('hello'), 'RECORD_NOT_AVRO'],

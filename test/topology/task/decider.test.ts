@@ -140,6 +140,15 @@ describe('Decider', () => {
     expect(turn.outbox.map((r) => r.handled)).toEqual([true, true, true, false])
   })
 
+  it('appends unflagged, and does not decide, what was emitted as bytes', () => {
+    const { decider, turn, buried } = setup({
+      handlers: { SlotReleased: (t) => t.emitRaw('result', 1, runId, encodeRecord(cancel), null) },
+    })
+    decider.decide('result', logRecord(released), false)
+    expect(turn.outbox.map((r) => [r.topic, r.partition, r.handled])).toEqual([['result', 1, false]])
+    expect(buried).toEqual([])
+  })
+
   it('does nothing for a record that needs control to be current, and unfuses one that was emitted', () => {
     const { decider, turn, state } = setup({
       handlers: {

@@ -175,6 +175,11 @@ export function policy(maxConcurrency: number): BeamlineRecord {
   return { kind: 'TenantChanged', tenant: TENANT, revision: 1, maxConcurrency, ...open }
 }
 
+function cancelRun(runId: RunId): BeamlineRecord {
+  const none = { reason: null, requestedBy: null, replyTo: null }
+  return { kind: 'CancelRun', runId, tenant: TENANT, force: false, ...none }
+}
+
 export function correctHistory(): History {
   const records: History['records'] = []
   const put = (topic: Topic, partition: number, message: BeamlineRecord | null, handled = false) =>
@@ -208,6 +213,7 @@ export function correctHistory(): History {
 
   put('events', 1, replayed(C))
   put('ingest', 1, submit(C), true)
+  put('ingest', 1, cancelRun(C))
   put('events', 1, accepted(C, { replayOf: B, replayId: 'replay-1', letterId: 'letter-b' }))
   put('execute.io', 0, execute(C, 1))
   put('events', 1, started(C, 1))
