@@ -7,7 +7,7 @@ import {
   SubmissionError,
 } from '../../../schemas/codec/ingest-json.ts'
 import { encodeRecord } from '../../../schemas/codec/wire.ts'
-import type { TenantId } from '../../../schemas/ids.ts'
+import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { Json, JsonText } from '../../../schemas/json.ts'
 import type { SubmitRun } from '../../../schemas/records/ingest.ts'
 
@@ -208,7 +208,7 @@ describe('a record of ingest', () => {
 
   test('may be a command to cancel', () => {
     const none = { reason: null, requestedBy: null, replyTo: null }
-    const cancel = { kind: 'CancelRun', runId: RUN_ID, tenant: 'acme' as TenantId, force: false, ...none } as const
+    const cancel = { kind: 'CancelRun', runId: RUN_ID as RunId, tenant: 'acme' as TenantId, force: false, ...none } as const
     expect({ ...decodeIngest(encodeRecord(cancel), context) }).toEqual(cancel)
   })
 
