@@ -65,3 +65,57 @@ describe('uniqueItems', () => {
     expect(check(Array.from({ length: 150_000 }, (_, n) => ({ n })))).toEqual([])
   })
 })
+
+describe('patterns', () => {
+  const problemsOf = (schema: object) => {
+    const checked = checkFlow(
+      JSON.stringify({ flow: 'x', input: schema, steps: [{ id: 'a', type: 'echo', with: {} }] }),
+    )
+    return checked.ok ? [] : checked.problems.map(({ code, path }) => `${code} ${path}`)
+  }
+  const unsafe = { pattern: '(a+)\\1' }
+
+  test.each<[object, string]>([
+    [unsafe, 'input.pattern'],
+    [{ properties: { a: { items: { anyOf: [{}, unsafe] } } } }, 'input.properties.a.items.anyOf[1].pattern'],
+    [{ $defs: { d: unsafe }, $ref: '#/$defs/d' }, 'input["$defs"].d.pattern'],
+    [{ patternProperties: { '^(?=a)': true } }, 'input.patternProperties["^(?=a)"]'],
+    [{ patternProperties: { '^a': unsafe } }, 'input.patternProperties["^a"].pattern'],
+    [{ properties: { pattern: unsafe, default: unsafe } }, 'input.properties.pattern.pattern'],
+    [{ not: unsafe }, 'input.not.pattern'],
+    [{ $ref: '#/elsewhere/x', elsewhere: { x: unsafe } }, 'input.elsewhere.x.pattern'],
+  ])('%j is refused', (schema, path) => {
+    expect(problemsOf(schema)[0]).toBe(`PATTERN_UNSAFE ${path}`)
+  })
+
+  test.each([
+    { properties: { pattern: { type: 'string' } } },
+    { default: unsafe, const: unsafe, examples: [unsafe], enum: [unsafe] },
+    { pattern: '^(a+)+$' },
+  ])('%j is taken', (schema) => expect(problemsOf(schema)).toEqual([]))
+
+  test('what is no pattern is no JSON Schema', () => {
+    expect(problemsOf({ pattern: '(' })).toEqual(['INVALID_SCHEMA input.pattern'])
+  })
+
+  const long = `${'a'.repeat(1_000_000)}!`
+
+  test('match in the time it takes to read an input', { timeout: 10_000 }, () => {
+    const check = inputChecker({ pattern: '^(a+)+$', patternProperties: { '^(x|x)+$': { type: 'integer' } } })
+    expect(check('aaa')).toEqual([])
+    expect(check({ [`${'x'.repeat(100_000)}y`]: 'any', y: 0 })).toEqual([])
+    expect(check({ xx: 'none' })).toMatchObject([{ path: 'input.xx' }])
+    expect(check(long)).toEqual([{ path: 'input', message: expect.stringMatching(/^must match pattern/) }])
+  })
+
+  test.each([{ pattern: '[ab]*a[ab]{900}$' }, { not: { pattern: '[ab]*a[ab]{900}$' } }])(
+    'texts too long for %j are refused, and the next input is checked afresh',
+    (schema) => {
+      const check = inputChecker(schema)
+      expect(check(long)).toEqual([
+        { path: 'input', message: expect.stringMatching(/too long.*expected at most 67108864/) },
+      ])
+      expect(check('b')).toHaveLength('not' in schema ? 0 : 1)
+    },
+  )
+})
