@@ -92,6 +92,7 @@ async function start(
   closers.push(() => blocks.close())
   const metrics = createTaskMetrics(registry, createTaskLog(logger))
   const intake = new Intake(environment)
+  let stopped: Error | null = null
   const node = new Node({
     log,
     environment,
@@ -112,7 +113,10 @@ async function start(
       intake,
       snapshots: fileSnapshots(join(dataFolder, 'snapshots'), (reason) => logger.warn({}, reason)),
     },
-    onTaskStopped: (taskId, error) => logger.error({ task: taskId, error }, 'the task has stopped'),
+    onTaskStopped: (taskId, error) => {
+      logger.error({ task: taskId, error }, 'the task has stopped')
+      stopped ??= error
+    },
   })
   closers.push(() => node.drain())
   await node.start()
@@ -131,7 +135,10 @@ async function start(
     closers.push(gateway.close)
     url = await gateway.listen(config.host ?? '127.0.0.1', config.port ?? 8080)
   }
-  while (!node.isReady()) await new Promise<void>((resolve) => environment.after(READY_POLL_MS, resolve))
+  while (!node.isReady()) {
+    if (stopped !== null) throw stopped
+    await new Promise<void>((resolve) => environment.after(READY_POLL_MS, resolve))
+  }
   return { log, node, url, close }
 }
 

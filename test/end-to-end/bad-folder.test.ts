@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { realEnvironment } from '../../connectors/environment.ts'
+import { openEmbeddedLog } from '../../connectors/log-embedded/embedded-log.ts'
 import { DATABASE_FILE } from '../../connectors/log-embedded/schema.ts'
 import { ApiClient } from '../../load/process/api-client.ts'
 import { BeamlineProcess } from '../../load/process/beamline-process.ts'
@@ -162,3 +164,15 @@ function removeDerived(): readonly string[] {
   for (const file of derived) rmSync(file)
   return derived
 }
+
+test('a changelog with rows that this version does not know is said, and the start ends', async () => {
+  const log = await openEmbeddedLog({ folder: dataFolder, partitions: 4, environment: realEnvironment })
+  const task = await log.openTask(2)
+  const changelog = [{ key: `${String.fromCharCode(199)}row`, value: Buffer.from([1]) }]
+  await task.commit({ appends: [], changelog, offsets: new Map() })
+  await log.close()
+  const { code, output } = await refused()
+  expect(code).toBe(1)
+  expect(output).toContain('the changelog holds rows of store 199, which this version does not know')
+  expect(output).not.toMatch(/\n\s+at /)
+})
