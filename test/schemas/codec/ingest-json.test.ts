@@ -208,7 +208,13 @@ describe('a record of ingest', () => {
 
   test('may be a command to cancel', () => {
     const none = { reason: null, requestedBy: null, replyTo: null }
-    const cancel = { kind: 'CancelRun', runId: RUN_ID as RunId, tenant: 'acme' as TenantId, force: false, ...none } as const
+    const cancel = {
+      kind: 'CancelRun',
+      runId: RUN_ID as RunId,
+      tenant: 'acme' as TenantId,
+      force: false,
+      ...none,
+    } as const
     expect({ ...decodeIngest(encodeRecord(cancel), context) }).toEqual(cancel)
   })
 
