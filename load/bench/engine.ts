@@ -11,6 +11,7 @@ import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { LogReader, OutRecord } from '../../topology/log/port.ts'
 import { Random } from '../process/random.ts'
+import { submission } from './submission.ts'
 
 export interface EngineCounts {
   /** Records appended to all topics. */
@@ -82,7 +83,7 @@ export class BenchEngine {
   /** Resolves once the submission is durable. */
   async submit(flow: string, input: JsonText, runId = newRunId(this.#random() & 0xffff, this.#random)): Promise<void> {
     await this.node.log.append([
-      out('ingest', homeOf(runId, this.node.log.partitions), runId, submission(flow, input, runId)),
+      out('ingest', homeOf(runId, this.node.log.partitions), runId, submission(flow, input, runId, Date.now())),
     ])
   }
 
@@ -125,25 +126,6 @@ export class BenchEngine {
       }
       this.#onSeen()
     }
-  }
-}
-
-function submission(flow: string, input: JsonText, runId: RunId): BeamlineRecord {
-  return {
-    kind: 'SubmitRun',
-    runId,
-    tenant: DEFAULT_TENANT,
-    flow,
-    version: null,
-    input,
-    idempotencyKey: null,
-    stickyKey: null,
-    priority: null,
-    metadata: null,
-    traceparent: null,
-    replyTo: null,
-    submittedAtMs: Date.now(),
-    replay: null,
   }
 }
 

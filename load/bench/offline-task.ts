@@ -11,6 +11,7 @@ import { TaskState } from '../../topology/task/state.ts'
 import { TaskTurn } from '../../topology/task/task-turn.ts'
 import { createTopology } from '../../topology/topology.ts'
 import { Random } from '../process/random.ts'
+import { submission } from './submission.ts'
 
 export const START_MS = 1_700_000_000_000
 
@@ -74,22 +75,7 @@ export class OfflineTask {
   }
 
   submission(flow: string, input: JsonText): RecordOfKind<'SubmitRun'> {
-    return {
-      kind: 'SubmitRun',
-      runId: this.#newRunId(),
-      tenant: DEFAULT_TENANT,
-      flow,
-      version: 1,
-      input,
-      idempotencyKey: null,
-      stickyKey: null,
-      priority: null,
-      metadata: null,
-      traceparent: null,
-      replyTo: null,
-      submittedAtMs: START_MS,
-      replay: null,
-    }
+    return submission(flow, input, this.#newRunId(), START_MS)
   }
 
   /** One whose home is this task's partition. */

@@ -5,7 +5,8 @@
 import { defineValue, int, json, long, nullable, oneOf, string, struct, type ValueOf } from '../../schemas/define.ts'
 import type { RunId, StepId } from '../../schemas/ids.ts'
 import { errorInfo, runId, stepId, tenantId } from '../../schemas/records/shared.ts'
-import type { Index, IndexDef, StoreDef } from '../turn.ts'
+import { rowCount } from '../row-count.ts'
+import type { StoreDef } from '../turn.ts'
 import { RUN_STATES, STEP_STATES } from './states.ts'
 
 const runFields = {
@@ -52,25 +53,8 @@ export type StepRow = ValueOf<typeof stepFields>
 const payloadFields = { text: json }
 export type PayloadRow = ValueOf<typeof payloadFields>
 
-export interface RunCount extends Index<RunHead> {
-  readonly size: number
-}
-
 /** Unfinished runs of the task. */
-export const RUN_COUNT: IndexDef<RunHead, RunCount> = {
-  name: 'run-count',
-  create() {
-    let size = 0
-    return {
-      get size() {
-        return size
-      },
-      change(_key, before, after) {
-        size += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
-      },
-    }
-  },
-}
+export const RUN_COUNT = rowCount<RunHead>('run-count')
 
 /** By run id. Due at the run's deadline. */
 export const RUNS: StoreDef<RunHead> = {

@@ -20,8 +20,8 @@ export interface LogHarness {
   crash(log: Log): Promise<void>
   /** Removes the storage. */
   dispose(): Promise<void>
-  /** Where the adapter can be made to fail; the tests that need it are skipped without it. */
-  readonly faults?: LogFaults
+  /** Where the adapter is made to fail. */
+  readonly faults: LogFaults
 }
 
 export interface LogFaults {
