@@ -15,7 +15,6 @@ import { openSqliteReadModel, type SqliteReadModel } from './connectors/read-mod
 import { fileSnapshots } from './connectors/snapshots/file-snapshots.ts'
 import { createAdmission } from './gateway/admission.ts'
 import { createGateway, type Gateway } from './gateway/http/gateway.ts'
-import type { Admission } from './gateway/ports.ts'
 import { builtInBlocks } from './processors/execute/blocks/registry.ts'
 import type { Pool } from './schemas/topics.ts'
 import type { Log } from './topology/log/port.ts'
@@ -129,7 +128,9 @@ async function start(
       environment,
       logger,
       metrics: createGatewayMetrics(registry),
-      admission: countedAdmission(createAdmission(log, sampleLoad(log, node, environment)), intake),
+      admission: createAdmission(log, sampleLoad(log, node, environment), {
+        onAdmitted: (backlog) => intake.arrived(backlog),
+      }),
       isReady: () => node.isReady(),
     })
     closers.push(gateway.close)
@@ -140,14 +141,6 @@ async function start(
     await new Promise<void>((resolve) => environment.after(READY_POLL_MS, resolve))
   }
   return { log, node, url, close }
-}
-
-function countedAdmission(admission: () => Admission, intake: Intake): () => Admission {
-  return () => {
-    const answer = admission()
-    if (answer.admit) intake.arrived()
-    return answer
-  }
 }
 
 async function openReadModel(dataFolder: string, log: Log, logger: Logger): Promise<SqliteReadModel> {

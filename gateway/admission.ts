@@ -13,8 +13,10 @@ export interface Load {
 export interface AdmissionLimits {
   /** Default 100,000. */
   readonly maxUnfinishedRuns?: number
-  /** Default 100,000. */
+  /** Default 500,000. */
   readonly maxUndecided?: number
+  /** Told of each admission, with the undecided submissions as a part of their bound, 0..1. */
+  readonly onAdmitted?: (backlog: number) => void
 }
 
 const RETRY_AFTER_LOG_S = 5
@@ -24,7 +26,7 @@ const ADMIT: Admission = { admit: true }
 export function createAdmission(
   log: Pick<Log, 'health'>,
   load: () => Load,
-  { maxUnfinishedRuns = 100_000, maxUndecided = 100_000 }: AdmissionLimits = {},
+  { maxUnfinishedRuns = 100_000, maxUndecided = 500_000, onAdmitted }: AdmissionLimits = {},
 ): () => Admission {
   return () => {
     const { writable, reason } = log.health()
@@ -44,6 +46,7 @@ export function createAdmission(
         RETRY_AFTER_WORK_S,
       )
     }
+    onAdmitted?.(undecided / maxUndecided)
     return ADMIT
   }
 }

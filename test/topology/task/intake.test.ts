@@ -17,8 +17,8 @@ function setup() {
     pass(ms: number) {
       now += ms
     },
-    heat() {
-      for (let i = 0; i < 200; i++) intake.arrived()
+    heat(backlog: number) {
+      for (let i = 0; i < 200; i++) intake.arrived(backlog)
     },
   }
 }
@@ -26,25 +26,33 @@ function setup() {
 describe('Intake', () => {
   it('bounds nothing while submissions come slowly', () => {
     const { intake } = setup()
-    intake.arrived()
+    intake.arrived(0)
     expect(intake.allowanceMs()).toBe(Number.POSITIVE_INFINITY)
   })
 
-  it('gives decisions a share of the time while submissions pour in, and never none', () => {
-    const { intake, pass, heat } = setup()
-    let spent = 0
-    for (let ms = 0; ms < 1_000; ms++) {
-      heat()
-      const allowance = intake.allowanceMs()
-      if (allowance > 0) {
-        intake.spent(1)
-        spent++
+  const shares = [
+    ['little while the backlog is small', 0, 5, 20],
+    ['little up to half of the bound', 0.5, 5, 20],
+    ['half when the backlog is far up', 0.75, 450, 600],
+    ['nearly all just below the bound', 0.97, 850, 950],
+  ] as const
+  it.each(shares)(
+    'gives decisions a share of the time while submissions pour in: %s',
+    (_what, backlog, least, most) => {
+      const { intake, pass, heat } = setup()
+      let spent = 0
+      for (let ms = 0; ms < 1_000; ms++) {
+        heat(backlog)
+        if (intake.allowanceMs() > 0) {
+          intake.spent(1)
+          spent++
+        }
+        pass(1)
       }
-      pass(1)
-    }
-    expect(spent).toBeGreaterThan(150)
-    expect(spent).toBeLessThan(260)
-  })
+      expect(spent).toBeGreaterThanOrEqual(least)
+      expect(spent).toBeLessThanOrEqual(most)
+    },
+  )
 
   it('does not hold against decisions what they took before submissions began to pour in', () => {
     const { intake, pass, heat } = setup()
@@ -54,7 +62,7 @@ describe('Intake', () => {
       intake.spent(8)
       pass(2)
     }
-    heat()
+    heat(0)
     expect(intake.allowanceMs()).toBeLessThan(Number.POSITIVE_INFINITY)
     expect(intake.retryMs).toBeLessThanOrEqual(100)
   })
