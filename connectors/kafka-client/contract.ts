@@ -3,14 +3,14 @@
  * consumer are not used where they lose, repeat or leak records (see `patches.ts` and `docs/kafka.md`).
  */
 
-import type { TlsOptions } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import type { Admin } from 'kafkajs'
 
 export interface KafkaOptions {
   /** `host:port`, at least one. */
   readonly brokers: readonly string[]
   readonly clientId: string
-  readonly tls?: TlsOptions | boolean
+  readonly tls?: ConnectionOptions | boolean
   readonly sasl?: SaslOptions
   /** Default 3,000. */
   readonly connectionTimeoutMs?: number
