@@ -6,6 +6,11 @@ import { onTenantChanged, TENANTS } from './tenants.ts'
 export const control: Processor = {
   topic: 'control',
   stores: [FLOWS, TENANTS],
-  handlers: handlers({ FlowPublished: onFlowPublished, TenantChanged: onTenantChanged }),
+  handlers: handlers({
+    FlowPublished: onFlowPublished,
+    TenantChanged: onTenantChanged,
+    // the built-in schema registry reads it; no decision depends on it
+    SchemaChanged: () => {},
+  }),
   due: [],
 }

@@ -2,17 +2,23 @@
  * The wire form of records.
  *
  *     byte 0       0x00
- *     bytes 1..4   schema id, big endian: record number (`RECORDS`) * 256 + version
+ *     bytes 1..4   schema id, big endian: record number (`RECORDS`) * 256 + version, below `FIRST_REGISTERED_ID`
  *     bytes 5..    Avro binary
  *
- * It is the Confluent form, so that a registry's ids can take the place of ours.
+ * It is the Confluent form. The built-in registry has our schemas under these ids and gives others ids from `FIRST_REGISTERED_ID` on. With another
+ * registry the bytes on the wire carry its ids: those of our schemas are exchanged for ours when a record is read, and back when it is written
+ * (`topology/schema-registry/`); any other, `n`, is seen in here as `REGISTRY_MARK + n`.
  */
 import type avsc from 'avsc'
 import { type BeamlineRecord, RECORDS, type RecordKind } from '../records/index.ts'
 import { encodeWithHeader } from './slab.ts'
 
 export const MAGIC = 0x00
-const HEADER_BYTES = 5
+export const HEADER_BYTES = 5
+/** Record numbers stay below 65,536. */
+export const FIRST_REGISTERED_ID = 2 ** 24
+/** Registries give ids of 31 bits. */
+export const REGISTRY_MARK = 2 ** 31
 
 export type DecodeErrorCode = 'RECORD_EMPTY' | 'RECORD_NOT_AVRO' | 'SCHEMA_UNKNOWN' | 'RECORD_CORRUPT'
 
@@ -69,12 +75,7 @@ export function decodeRecord(value: Uint8Array): BeamlineRecord {
   }
   const id = buffer.readUInt32BE(1)
   const type = decoders.get(id)
-  if (type === undefined) {
-    throw new DecodeError(
-      'SCHEMA_UNKNOWN',
-      `schema id ${id} (record ${id >>> 8}, version ${id & 255}) is unknown; this version of Beamline may be older than the writer`,
-    )
-  }
+  if (type === undefined) throw new DecodeError('SCHEMA_UNKNOWN', unknownSchema(id))
   try {
     return type.fromBuffer(buffer.subarray(HEADER_BYTES)) as BeamlineRecord
   } catch (error) {
@@ -82,4 +83,25 @@ export function decodeRecord(value: Uint8Array): BeamlineRecord {
       cause: error,
     })
   }
+}
+
+/** The schema id that a value begins with; `null` if it is not of the wire form. */
+export function schemaIdIn(value: Uint8Array): number | null {
+  if (value.length < HEADER_BYTES || value[0] !== MAGIC) return null
+  return ((value[1]! << 24) | (value[2]! << 16) | (value[3]! << 8) | value[4]!) >>> 0
+}
+
+/** A copy of a value of the wire form, with another schema id. */
+export function withSchemaId(value: Uint8Array, id: number): Buffer {
+  const copy = Buffer.from(value)
+  copy.writeUInt32BE(id, 1)
+  return copy
+}
+
+function unknownSchema(id: number): string {
+  if (id < FIRST_REGISTERED_ID) {
+    return `schema id ${id} (record ${id >>> 8}, version ${id & 255}) is unknown; this version of Beamline may be older than the writer`
+  }
+  const given = id < REGISTRY_MARK ? id : id - REGISTRY_MARK
+  return `schema id ${given} is none of ours; expected one that the schema registry has for a record of Beamline`
 }

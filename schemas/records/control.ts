@@ -32,3 +32,20 @@ export const TenantChanged = defineRecord('TenantChanged', 1, {
   weight: int,
 })
 export type TenantChanged = RecordOf<typeof TenantChanged>
+
+/** A change of the built-in schema registry, in partition 0 alone; takes effect if `expects` is right (see `registry/registry-state.ts`). */
+export const SchemaChanged = defineRecord('SchemaChanged', 1, {
+  /** Makes the record's key unique, so that compaction keeps every one. */
+  changeId: string,
+  /** Empty: the settings for all subjects. */
+  subject: string,
+  /** Number of changes that the subject has had. */
+  expects: int,
+  /** Of the subject's next version: Avro as JSON text, with sorted names. */
+  schema: nullable(string),
+  /** The id that the schema has in the code; `null`: the next free one. */
+  id: nullable(int),
+  compatibility: nullable(string),
+  atMs: long,
+})
+export type SchemaChanged = RecordOf<typeof SchemaChanged>

@@ -24,6 +24,7 @@ export const RECORDS = {
   43: dlq.DiscardDeadLetters,
   50: control.FlowPublished,
   51: control.TenantChanged,
+  52: control.SchemaChanged,
   60: events.RunAccepted,
   61: events.RunRejected,
   62: events.StepQueued,
@@ -65,6 +66,7 @@ export type EventRecord = RecordOfKind<
     | 'DiscardDeadLetters'
     | 'FlowPublished'
     | 'TenantChanged'
+    | 'SchemaChanged'
     | 'Reply'
   >
 >

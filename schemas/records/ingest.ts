@@ -9,7 +9,10 @@ import {
   string,
   struct,
   type ValueOf,
+  withDefault,
 } from '../define.ts'
+import type { TenantId } from '../ids.ts'
+import type { JsonText } from '../json.ts'
 import { replyTo, runId, stepId, tenantId } from './shared.ts'
 
 const takenOverFields = { stepId, output: json }
@@ -25,15 +28,16 @@ const replayFields = {
 }
 export type ReplayOrigin = ValueOf<typeof replayFields>
 
-/** Asks for a run. JSON on the wire is accepted too, with the names in snake_case (see `codec/ingest-json.ts`). */
+/** Asks for a run. Producers of Avro need no field but `flow`. JSON on the wire is accepted too, with the names in snake_case (see `codec/ingest-json.ts`). */
 export const SubmitRun = defineRecord('SubmitRun', 1, {
   /** Given by the gateway; a record without one gets its id at ingest. */
   runId: nullable(runId),
-  tenant: tenantId,
+  /** Empty: the default tenant. */
+  tenant: withDefault(tenantId, '' as TenantId),
   flow: string,
   /** `null`: the latest. */
   version: nullable(int),
-  input: json,
+  input: withDefault(json, 'null' as JsonText),
   idempotencyKey: nullable(string),
   stickyKey: nullable(string),
   /** 0..9, higher first. */
@@ -42,7 +46,8 @@ export const SubmitRun = defineRecord('SubmitRun', 1, {
   metadata: nullable(json),
   traceparent: nullable(string),
   replyTo: nullable(replyTo),
-  submittedAtMs: long,
+  /** 0: not known. */
+  submittedAtMs: withDefault(long, 0),
   replay: nullable(struct(replayFields)),
 })
 export type SubmitRun = RecordOf<typeof SubmitRun>

@@ -229,6 +229,7 @@ const TOPIC_OF: { readonly [K in RecordKind]?: string } = {
   DiscardDeadLetters: 'dlq',
   FlowPublished: 'control',
   TenantChanged: 'control',
+  SchemaChanged: 'control',
   Reply: 'replies',
 }
 

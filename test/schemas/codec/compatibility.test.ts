@@ -33,7 +33,7 @@ describe('record schemas', () => {
 
   test('record numbers and versions fit in the schema id', () => {
     for (const { number, version } of current) {
-      expect(number).toBeLessThan(2 ** 23)
+      expect(number).toBeLessThan(2 ** 16)
       expect(version).toBeLessThan(256)
     }
   })
