@@ -1,5 +1,5 @@
 import { defineRecord, double, int, json, long, nullable, type RecordOf, string } from '../define.ts'
-import { tenantId } from './shared.ts'
+import { replyTo, tenantId } from './shared.ts'
 
 /** A flow version; a copy lies in every partition. A repeat is harmless. */
 export const FlowPublished = defineRecord('FlowPublished', 1, {
@@ -46,6 +46,30 @@ export const SchemaChanged = defineRecord('SchemaChanged', 1, {
   /** The id that the schema has in the code; `null`: the next free one. */
   id: nullable(int),
   compatibility: nullable(string),
-  atMs: long,
+  changedAtMs: long,
 })
 export type SchemaChanged = RecordOf<typeof SchemaChanged>
+
+/**
+ * Asks for a document to become the next version of a flow. Sent to partition 0 alone, whose task numbers versions: two gateways may ask at the same moment.
+ * The latest version with the same document is answered as it is.
+ */
+export const PublishFlow = defineRecord('PublishFlow', 1, {
+  tenant: tenantId,
+  flow: string,
+  /** Checked by the gateway. */
+  document: json,
+  hash: string,
+  publishedBy: nullable(string),
+  replyTo: nullable(replyTo),
+})
+export type PublishFlow = RecordOf<typeof PublishFlow>
+
+/** Asks for a tenant's limits to be changed. Sent to partition 0 alone, whose task numbers revisions. */
+export const ChangeTenant = defineRecord('ChangeTenant', 1, {
+  tenant: tenantId,
+  /** A JSON object (`tenant-patch.ts`): names that are absent stay as they are, `null` takes a limit away. */
+  patch: json,
+  replyTo: nullable(replyTo),
+})
+export type ChangeTenant = RecordOf<typeof ChangeTenant>

@@ -25,6 +25,8 @@ export const RECORDS = {
   50: control.FlowPublished,
   51: control.TenantChanged,
   52: control.SchemaChanged,
+  53: control.PublishFlow,
+  54: control.ChangeTenant,
   60: events.RunAccepted,
   61: events.RunRejected,
   62: events.StepQueued,
@@ -67,6 +69,8 @@ export type EventRecord = RecordOfKind<
     | 'FlowPublished'
     | 'TenantChanged'
     | 'SchemaChanged'
+    | 'PublishFlow'
+    | 'ChangeTenant'
     | 'Reply'
   >
 >
