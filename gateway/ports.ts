@@ -2,6 +2,7 @@
 import type { Environment } from '../topology/environment.ts'
 import type { Log } from '../topology/log/port.ts'
 import type { ReadModel } from '../topology/read-model/port.ts'
+import type { LiveOptions } from './live/live-events.ts'
 
 type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
 
@@ -37,6 +38,8 @@ export interface GatewayOptions {
   readonly maxWaitMs?: number
   /** Requests that may wait at once, for decisions or for runs to end; more are refused. Default 10,000. */
   readonly maxWaiting?: number
+  /** Of `GET /api/v1/stream`. */
+  readonly live?: LiveOptions
 }
 
 export interface GatewayDependencies {
@@ -58,4 +61,5 @@ export const DEFAULT_OPTIONS: Required<GatewayOptions> = {
   replyTimeoutMs: 10_000,
   maxWaitMs: 300_000,
   maxWaiting: 10_000,
+  live: {},
 }

@@ -3,6 +3,7 @@ import type { RunId, TenantId } from '../../schemas/ids.ts'
 import type { RunView } from '../../topology/read-model/port.ts'
 import type { DeadLetterCommands } from '../dead-letter-commands.ts'
 import type { Definitions } from '../definitions.ts'
+import type { LiveEvents } from '../live/live-events.ts'
 import type { GatewayDependencies, GatewayOptions } from '../ports.ts'
 import type { Publisher } from '../publish.ts'
 import type { Replies } from '../replies.ts'
@@ -15,6 +16,7 @@ export interface Edge extends Omit<GatewayDependencies, 'options'> {
   readonly publisher: Publisher
   readonly submit: Submit
   readonly deadLetters: DeadLetterCommands
+  readonly live: LiveEvents
   /** As the read model's, with a bound on how many wait. @throws {RequestError} */
   readonly awaitRun: (tenant: TenantId, runId: RunId, waitMs: number, gone: AbortSignal) => Promise<RunView | null>
 }

@@ -3,6 +3,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { createDeadLetterCommands } from '../dead-letter-commands.ts'
 import { Definitions } from '../definitions.ts'
 import { RequestError } from '../errors.ts'
+import { LiveEvents } from '../live/live-events.ts'
 import { DEFAULT_OPTIONS, type GatewayDependencies } from '../ports.ts'
 import { Publisher } from '../publish.ts'
 import { Replies } from '../replies.ts'
@@ -14,7 +15,9 @@ import { registerFlows } from './flows.ts'
 import { registerHealth } from './health.ts'
 import { acceptBodies } from './media-types.ts'
 import { observeRequests } from './observe.ts'
+import { registerRunEvents } from './run-events.ts'
 import { registerRuns } from './runs.ts'
+import { registerStream } from './stream.ts'
 import { registerTenants } from './tenants.ts'
 import { registerTopics } from './topics.ts'
 
@@ -45,6 +48,7 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
     publisher: new Publisher(log, environment, definitions),
     submit: createSubmitter({ log, environment, definitions, replies, admission }),
     deadLetters: createDeadLetterCommands(log, replies),
+    live: new LiveEvents({ ...dependencies, options: options.live }),
     awaitRun: boundedAwait(dependencies, options.maxWaiting),
   }
   const app = createApp(edge)
@@ -79,6 +83,8 @@ function createApp(edge: Edge): FastifyInstance {
     answerError(error, request, reply, edge.environment, edge.logger)
   })
   registerRuns(app, edge)
+  registerRunEvents(app, edge)
+  registerStream(app, edge)
   registerFlows(app, edge)
   registerTenants(app, edge)
   registerDeadLetters(app, edge)

@@ -17,6 +17,7 @@ import { readBody, text } from './body.ts'
 import { goneSignal, requesterOf, tenantOf, traceparentOf } from './context.ts'
 import type { Edge } from './edge.ts'
 import { durationOf, integerOf, oneOf, queryOf, refuse } from './query.ts'
+import { runIdOf } from './run-id.ts'
 import { runJson, summaryJson } from './run-json.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -127,17 +128,6 @@ async function cancelRefused(
   const details = { code: reply.code.toUpperCase(), ...body.details }
   const code = reply.code === 'run_unknown' ? 'run_not_found' : 'conflict'
   return new RequestError(code, body.message ?? `the run cannot be cancelled: ${reply.code}`, { details })
-}
-
-/** @throws {RequestError} for a run id that is none */
-function runIdOf(request: FastifyRequest): RunId {
-  const { run_id: given } = request.params as { readonly run_id: string }
-  if (isRunId(given)) return given
-  const shown = JSON.stringify(given.length > 100 ? `${given.slice(0, 100)}...` : given)
-  const expected = 'a lower-case UUID of version 8, such as 4b1d9f0e-5c1a-8f00-9b1a-0123456789ab'
-  throw new RequestError('invalid_request', `${shown} is no run id; expected ${expected}`, {
-    details: { code: 'INVALID_RUN_ID', path: 'run_id' },
-  })
 }
 
 function unknownRun(runId: RunId): RequestError {

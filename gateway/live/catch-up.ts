@@ -1,0 +1,125 @@
+/** Brings one client from where it stands to the shared stream: from the log through readers of its own while it is far behind, then from recent events. */
+import type { Environment } from '../../topology/environment.ts'
+import type { Log, LogReader, LogRecord } from '../../topology/log/port.ts'
+import type { EventTail } from './event-tail.ts'
+import type { FlowNames } from './flow-names.ts'
+import { type LiveEvent, liveEventOf } from './live-event.ts'
+import type { SnapshotReason, Subscriber } from './subscriber.ts'
+
+const BATCH = 256
+/** What a client may have before it that it has not taken yet, before reading on for it waits. */
+const READ_ON_BELOW_BYTES = 256 << 10
+/** A client that takes nothing for so long is too slow. */
+const CLIENT_PATIENCE_MS = 30_000
+/** A log that gives nothing for so long although there is something. */
+const LOG_PATIENCE_MS = 30_000
+const LOOK_AGAIN_MS = 100
+/** Each round reads what came during the one before. */
+const MAX_ROUNDS = 50
+
+export interface CatchUpTools {
+  readonly log: Log
+  readonly environment: Environment
+  readonly names: FlowNames
+  readonly tail: EventTail
+}
+
+export type CaughtUp = { readonly ok: true } | { readonly ok: false; readonly reason: SnapshotReason }
+
+/** Settles with `ok` in the same turn in which the client has had everything up to the shared stream's position. @throws {LogError} and when the log gives nothing */
+export async function catchUp(client: Subscriber, tools: CatchUpTools, join: () => void): Promise<CaughtUp> {
+  const { tail, environment } = tools
+  for (let round = 0; round < MAX_ROUNDS && !client.outlet.gone; round++) {
+    if (!(await hasTaken(client, environment))) return { ok: false, reason: 'slow_client' }
+    if (!tail.recent.covers(client.position)) {
+      const outcome = await replay(client, [...tail.position], tools)
+      if (!outcome.ok) return outcome
+      continue
+    }
+    const recent = tail.recent.since(client.position)
+    const undecided = client.undecided(recent)
+    if (undecided.length === 0) {
+      client.sendOwn(recent)
+      join()
+      return { ok: true }
+    }
+    if (!(await tools.names.learn(undecided))) return { ok: false, reason: 'flow_unknown' }
+  }
+  return { ok: false, reason: 'slow_client' }
+}
+
+async function replay(client: Subscriber, target: readonly number[], tools: CatchUpTools): Promise<CaughtUp> {
+  for (const [partition, end] of target.entries()) {
+    const from = client.position[partition]!
+    if (from >= end || client.outlet.gone) continue
+    const reader = tools.log.read('events', partition, { offset: from })
+    try {
+      // a reader begins with the first record that is still there
+      if (reader.position > from) return { ok: false, reason: 'too_old' }
+      const outcome = await replayPartition(client, partition, end, reader, tools)
+      if (!outcome.ok) return outcome
+    } finally {
+      reader.close()
+    }
+  }
+  return { ok: true }
+}
+
+async function replayPartition(
+  client: Subscriber,
+  partition: number,
+  end: number,
+  reader: LogReader,
+  { environment, names }: CatchUpTools,
+): Promise<CaughtUp> {
+  const { position, outlet } = client
+  while (position[partition]! < end && !outlet.gone) {
+    const records = await nextBefore(end, reader, environment)
+    const events = records.map(liveEventOf).filter((event): event is LiveEvent => event !== null)
+    for (const event of events) names.note(event)
+    const undecided = client.undecided(events)
+    if (undecided.length > 0 && !(await names.learn(undecided))) return { ok: false, reason: 'flow_unknown' }
+    client.sendOwn(events)
+    // what is no event that this version knows, or a mark of the log's own, is passed over
+    const last = records.at(-1)
+    position[partition] = Math.max(position[partition]!, last === undefined ? end : last.offset + 1)
+    if (!(await hasTaken(client, environment))) return { ok: false, reason: 'slow_client' }
+    // the engine comes first
+    await new Promise<void>((resolve) => environment.soon(resolve))
+  }
+  return { ok: true }
+}
+
+/** The next records; none if the reader has come to the end without any. @throws {Error} */
+async function nextBefore(end: number, reader: LogReader, environment: Environment): Promise<readonly LogRecord[]> {
+  const next = reader.next(BATCH)
+  for (let waitedMs = 0; waitedMs < LOG_PATIENCE_MS; waitedMs += LOOK_AGAIN_MS) {
+    const records = await settledWithin(next, LOOK_AGAIN_MS, environment)
+    if (records !== null && records.length > 0) return records
+    if (reader.position >= end) return []
+    if (records !== null) break
+  }
+  throw new Error('the log gives no events although there are some')
+}
+
+async function hasTaken({ outlet }: Subscriber, environment: Environment): Promise<boolean> {
+  if (outlet.waitingBytes < READ_ON_BELOW_BYTES) return true
+  return (
+    (await settledWithin(
+      outlet.drained().then(() => true),
+      CLIENT_PATIENCE_MS,
+      environment,
+    )) !== null
+  )
+}
+
+/** `null` once the time is over. */
+async function settledWithin<T>(promise: Promise<T>, ms: number, environment: Environment): Promise<T | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>()
+  const cancel = environment.after(ms, () => resolve(null))
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    cancel()
+  }
+}
