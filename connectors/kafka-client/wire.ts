@@ -43,6 +43,24 @@ export class Writer {
     return this
   }
 
+  /** Forgets what was written from there on. */
+  truncate(length: number): this {
+    this.#length = length
+    return this
+  }
+
+  /** Puts a zigzag varint in front of what was written from `at` on: the length of a record, known only after it. */
+  insertVarint(at: number, value: number): this {
+    const end = this.#length
+    const size = value < 64 ? 1 : value < 8192 ? 2 : value < 1048576 ? 3 : value < 134217728 ? 4 : 5
+    this.reserve(size)
+    this.#buffer.copyWithin(at + size, at, end)
+    this.#length = at
+    this.varint(value)
+    this.#length = end + size
+    return this
+  }
+
   int8(value: number): this {
     const at = this.reserve(1)
     this.#buffer[at] = value
