@@ -84,10 +84,10 @@ export class FetchFeed implements Feed {
     this.stableEnd = fetched.lastStableOffset
     try {
       const batches = readBatches(fetched.records)
-      const owned = fetched.records.length * 2 < fetched.responseBytes
+      const small = fetched.records.length * 2 < fetched.responseBytes
       for (const batch of committedBatches(batches, fetched.aborted)) {
         // a small part must not keep the whole response in memory
-        const kept = owned ? { ...batch, records: Buffer.from(batch.records) } : batch
+        const kept = small ? { ...batch, records: Buffer.from(batch.records) } : batch
         const reader = new BatchReader(kept, this.fetchOffset)
         this.#waiting.push(reader)
         this.#bufferedBytes += reader.sizeBytes

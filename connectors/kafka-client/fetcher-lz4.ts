@@ -16,7 +16,7 @@ export function unpackLz4(packed: Buffer, maxBytes: number): Buffer {
   const maxBlockBytes = 1 << (8 + 2 * ((packed[5]! >> 4) & 0b111))
   let at = 7 + ((flags & 0b1000) !== 0 ? 8 : 0) + ((flags & 1) !== 0 ? 4 : 0)
   // blocks may refer to what was unpacked before them: all into one buffer
-  let output = Buffer.allocUnsafe(Math.min(maxBytes, Math.max(1024, packed.length * 4)))
+  let output: Buffer = Buffer.allocUnsafe(Math.min(maxBytes, Math.max(1024, packed.length * 4)))
   let length = 0
   for (;;) {
     const head = packed.readUInt32LE(at)
@@ -57,7 +57,8 @@ function unpackBlock(block: Buffer, output: Buffer, start: number): number {
   while (at < block.length) {
     const token = block[at++]!
     const literals = extended(token >> 4)
-    if (at + literals > block.length || to + literals > output.length) throw new RangeError('LZ4 literals out of bounds')
+    if (at + literals > block.length || to + literals > output.length)
+      throw new RangeError('LZ4 literals out of bounds')
     block.copy(output, to, at, at + literals)
     to += literals
     at += literals

@@ -45,7 +45,8 @@ export class BatchReader {
     while (this.#left > 0 && into.length < max) {
       const size = varint(buffer)
       const end = at + size
-      if (size < 0 || end > buffer.length) throw new RangeError(`a record of ${size} bytes at ${at} of ${buffer.length}`)
+      if (size < 0 || end > buffer.length)
+        throw new RangeError(`a record of ${size} bytes at ${at} of ${buffer.length}`)
       at++
       const timeDelta = varlong(buffer)
       const offset = baseOffset + varint(buffer)

@@ -29,7 +29,11 @@ interface Lane {
 }
 
 /** `open` is called twice, for connections that are closed with the fetcher. */
-export function createFetcher(open: () => Connections, environment: Environment, options: FetcherOptions = {}): Fetcher {
+export function createFetcher(
+  open: () => Connections,
+  environment: Environment,
+  options: FetcherOptions = {},
+): Fetcher {
   return new PartitionFetcher(open, environment, options)
 }
 
@@ -100,7 +104,12 @@ class PartitionFetcher implements Fetcher {
     if (longUntilMs === undefined) {
       // those in a short poll are back in a moment, and are to share the next long one
       const alone = !this.#short.waitsUntilMs.has(leader)
-      void this.#request(this.#long, leader, feeds, alone ? this.#longPollMs : Math.min(SHORT_POLL_MS, this.#longPollMs))
+      void this.#request(
+        this.#long,
+        leader,
+        feeds,
+        alone ? this.#longPollMs : Math.min(SHORT_POLL_MS, this.#longPollMs),
+      )
     } else if (!this.#short.waitsUntilMs.has(leader) && longUntilMs > now + SHORT_POLL_MS) {
       void this.#request(this.#short, leader, feeds, SHORT_POLL_MS)
     }
@@ -194,7 +203,7 @@ class PartitionFetcher implements Fetcher {
         told = [...told, ...this.#failed([feed], error, this.#long)]
       }
     } catch (error) {
-      told = this.#failed(feeds, error, this.#long)
+      told = this.#failed(feeds.filter(isMeant(error)), error, this.#long)
     } finally {
       this.#locating = false
     }
@@ -211,6 +220,11 @@ class PartitionFetcher implements Fetcher {
       this.#fetchWhatIsDue()
     })
   }
+}
+
+/** A refusal of one topic is not one of the others that were asked for with it. */
+function isMeant(error: unknown): (feed: FetchFeed) => boolean {
+  return ({ topic }) => !(error instanceof ProtocolError) || error.subject === `topic ${topic}`
 }
 
 function at(feed: FetchFeed, { logStartOffset }: FetchedPartition): string {
