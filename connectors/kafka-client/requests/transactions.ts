@@ -29,6 +29,23 @@ export const initProducerId = (
   },
 })
 
+/** InitProducerId v4 with our own identity: the same id, a new epoch; refused if another owner has come in between. */
+export const bumpEpoch = (producer: Producer, timeoutMs: number): Request<Omit<Producer, 'transactionalId'>> => ({
+  apiKey: 22,
+  apiVersion: 4,
+  apiName: 'InitProducerId',
+  flexible: true,
+  encode(writer) {
+    writer.compactString(producer.transactionalId).int32(timeoutMs)
+    writer.int64(producer.producerId).int16(producer.producerEpoch).noTags()
+  },
+  decode(reader) {
+    reader.int32()
+    assertNoError(reader.int16(), 'InitProducerId', `transactional id ${producer.transactionalId}`)
+    return { producerId: reader.bigint64(), producerEpoch: reader.int16() }
+  },
+})
+
 /** AddPartitionsToTxn v1. */
 export const addPartitionsToTxn = (producer: Producer, partitions: readonly TopicPartition[]): Request<void> => ({
   apiKey: 24,
