@@ -20,6 +20,7 @@ const PORTS = [
   'topology/environment.ts',
   'topology/log/port.ts',
   'topology/read-model/',
+  'topology/schema-registry/port.ts',
   'topology/task/observer.ts',
   'topology/task/snapshot.ts',
   'topology/executor/observer.ts',

@@ -2,7 +2,7 @@
  * Records that others wrote with a schema of their own: another version of one of our schemas, or a part of it. They are read with the writer's
  * schema and resolved to ours as Avro prescribes: fields that are missing get their defaults, fields that we do not know are dropped.
  */
-import avsc from 'avsc'
+import type avsc from 'avsc'
 import { type BeamlineRecord, RECORDS } from '../records/index.ts'
 import { parseAvroSchema } from '../registry/compatibility.ts'
 import { DecodeError, encodeRecord, HEADER_BYTES } from './wire.ts'
@@ -20,7 +20,10 @@ export function translatorOf(schema: string, id: number): Translate {
   const reader = writer.name === undefined ? undefined : readers.get(writer.name)
   if (reader === undefined) {
     const found = writer.name === undefined ? `no record but ${writer.typeName}` : `'${writer.name}'`
-    throw new DecodeError('SCHEMA_UNKNOWN', `schema id ${id} is ${found}; expected a record of ours, e.g. 'beamline.SubmitRun'`)
+    throw new DecodeError(
+      'SCHEMA_UNKNOWN',
+      `schema id ${id} is ${found}; expected a record of ours, e.g. 'beamline.SubmitRun'`,
+    )
   }
   let resolver: unknown
   try {
@@ -44,6 +47,8 @@ function read(reader: avsc.Type, resolver: unknown, value: Buffer, id: number): 
   try {
     return reader.fromBuffer(value.subarray(HEADER_BYTES), resolver as never) as BeamlineRecord
   } catch (cause) {
-    throw new DecodeError('RECORD_CORRUPT', `the bytes do not match schema id ${id}: ${(cause as Error).message}`, { cause })
+    throw new DecodeError('RECORD_CORRUPT', `the bytes do not match schema id ${id}: ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }

@@ -5,13 +5,14 @@
 import { didYouMean } from '../flow/nearest.ts'
 import type { EpochMs, TenantId } from '../ids.ts'
 import type { Json } from '../json.ts'
+import type { BeamlineRecord } from '../records/index.ts'
 import type { SubmitRun } from '../records/ingest.ts'
 import type { CancelRun } from '../records/result.ts'
 import { jsonSyntaxError, tooDeepAt } from './json-scan.ts'
 import { checkSubmission, MAX_INPUT_BYTES, MAX_JSON_DEPTH, MAX_METADATA_BYTES } from './submission-check.ts'
 import { SubmissionError } from './submission-error.ts'
 import { decodeUtf8, invalidUtf8At } from './utf8.ts'
-import { decodeRecord } from './wire.ts'
+import { DecodeError, decodeRecord } from './wire.ts'
 
 export { SubmissionError, type SubmissionErrorCode } from './submission-error.ts'
 
@@ -23,6 +24,9 @@ export interface SubmissionContext {
   /** When it arrived; 0 where that is not known yet. */
   readonly nowMs: EpochMs
 }
+
+/** Why the schema of a record is not known, as told by whoever asked the registry for it. */
+export const SCHEMA_PROBLEM_HEADER = 'beamline-schema-problem'
 
 const FIELDS = [
   'flow',
@@ -64,7 +68,7 @@ export function parseSubmission(source: Uint8Array | Json, context: SubmissionCo
  */
 export function decodeIngest(value: Uint8Array, context: SubmissionContext): SubmitRun | CancelRun {
   if (beginsWithBrace(value)) return parseSubmission(value, context)
-  const record = decodeRecord(value)
+  const record = decodeAvro(value, context.headers)
   if (record.kind === 'CancelRun') return record
   if (record.kind !== 'SubmitRun') {
     throw new SubmissionError(
@@ -90,6 +94,16 @@ export function decodeIngest(value: Uint8Array, context: SubmissionContext): Sub
     { ...context, nowMs: submittedAtMs },
   )
   return { ...checked, replyTo, replay }
+}
+
+function decodeAvro(value: Uint8Array, headers: SubmissionContext['headers']): BeamlineRecord {
+  try {
+    return decodeRecord(value)
+  } catch (error) {
+    const problem = headers?.[SCHEMA_PROBLEM_HEADER]
+    if (problem === undefined || !(error instanceof DecodeError) || error.code !== 'SCHEMA_UNKNOWN') throw error
+    throw new DecodeError('SCHEMA_UNKNOWN', problem, { cause: error })
+  }
 }
 
 function beginsWithBrace(value: Uint8Array): boolean {

@@ -59,7 +59,11 @@ export interface KnownVersion {
 }
 
 /** What keeps `type` from being the next version after `known` (ascending); empty: nothing. */
-export function incompatibilities(type: avsc.Type, known: readonly KnownVersion[], level: CompatibilityLevel): string[] {
+export function incompatibilities(
+  type: avsc.Type,
+  known: readonly KnownVersion[],
+  level: CompatibilityLevel,
+): string[] {
   if (level === 'NONE') return []
   const [direction, transitive] = level.split('_') as [string, string | undefined]
   const compared = transitive === undefined ? known.slice(-1) : known

@@ -1,9 +1,10 @@
 /** Our record schemas as a registry has them: by topic and record name, as Confluent's `TopicRecordNameStrategy` names subjects. */
-import { RECORDS, type RecordKind } from '../records/index.ts'
-import { POOLS, type Topic } from '../topics.ts'
+
 import { canonicalJson } from '../codec/canonical-hash.ts'
 import { schemaIdOf } from '../codec/wire.ts'
 import type { Json } from '../json.ts'
+import { RECORDS, type RecordKind } from '../records/index.ts'
+import { POOLS, type Topic } from '../topics.ts'
 
 export interface OwnSchema {
   readonly kind: RecordKind
