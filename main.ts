@@ -1,166 +1,291 @@
-/** The one place that wires adapters to ports: a whole node in one process, and the command line. */
+/** The one place that wires adapters to ports: a process with the roles it is given, from its first sign of life to its orderly end. */
 import { readdir, readFile } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { realEnvironment as environment } from './connectors/environment.ts'
-import { openEmbeddedLog } from './connectors/log-embedded/embedded-log.ts'
 import { createExecutorLog } from './connectors/logging/executor-log.ts'
 import { createLogger, type Logger } from './connectors/logging/logger.ts'
 import { createTaskLog } from './connectors/logging/task-log.ts'
 import { createExecutorMetrics } from './connectors/metrics/executor-metrics.ts'
 import { createGatewayMetrics, createRegistry } from './connectors/metrics/metrics.ts'
 import { createTaskMetrics } from './connectors/metrics/task-metrics.ts'
-import { openSqliteReadModel, type SqliteReadModel } from './connectors/read-model/sqlite/sqlite-read-model.ts'
+import { type LogChoice, type OpenedLog, openLog } from './connectors/open-log.ts'
+import { type OpenedReadModel, openReadModel, type ReadModelChoice } from './connectors/read-model/open-read-model.ts'
 import { fileSnapshots } from './connectors/snapshots/file-snapshots.ts'
-import { createAdmission } from './gateway/admission.ts'
+import { type AdmissionLimits, createAdmission } from './gateway/admission.ts'
+import { ROLES, type Role } from './gateway/config/settings.ts'
+import { publishExamples } from './gateway/examples.ts'
+import { type Front, openFront } from './gateway/http/front.ts'
 import { createGateway, type Gateway } from './gateway/http/gateway.ts'
+import { statusRoutes } from './gateway/http/status-routes.ts'
+import type { GatewayOptions } from './gateway/ports.ts'
 import { builtInBlocks } from './processors/execute/blocks/registry.ts'
+import { type BlockSettings, blockSettingsOf } from './processors/execute/blocks/settings.ts'
 import type { Pool } from './schemas/topics.ts'
 import type { Log } from './topology/log/port.ts'
 import { sampleLoad } from './topology/node/load.ts'
 import { Node, type PoolRole } from './topology/node/node.ts'
+import { untilReachable } from './topology/node/until-reachable.ts'
 import { Intake } from './topology/task/intake.ts'
 import type { CommitStats } from './topology/task/observer.ts'
 import { createTopology, type TopologyOptions } from './topology/topology.ts'
 
 export interface BeamlineConfig {
+  /** Of the embedded log, the read model on SQLite and snapshots. */
   readonly dataFolder: string
-  /** Chosen when the folder is created. Default 4. */
+  /** Default: embedded, in the data folder. */
+  readonly log?: LogChoice
+  /** Chosen when the log is created. Default 4. */
   readonly partitions?: number
-  /** Default true. */
-  readonly gateway?: boolean
+  /** Default: all. */
+  readonly roles?: readonly Role[]
   /** Default 127.0.0.1. */
   readonly host?: string
-  /** 0: any free port. Default 8080. */
+  /** Of the gateway; 0: any free port. Default 8080. */
   readonly port?: number
-  /** The gateway needs it. Default true. */
-  readonly readModel?: boolean
+  /** For health and metrics alone. Default: none. */
+  readonly healthPort?: number | null
+  /** Default: SQLite in the data folder. */
+  readonly readModel?: ReadModelChoice
+  /** Default: `snapshots` in the data folder. */
+  readonly snapshotFolder?: string
   /** Steps executed at once, by pool. */
   readonly concurrency?: Partial<Record<Pool, number>>
+  /** What blocks may dial, secrets, connections; default: from variables of the process. */
+  readonly blocks?: BlockSettings
   readonly topology?: TopologyOptions
+  readonly admission?: Pick<AdmissionLimits, 'maxUndecided' | 'maxUnfinishedRuns'>
+  readonly gateway?: GatewayOptions
+  /** How long running steps may go on when the process is to end. Default 30 s. */
+  readonly graceMs?: number
+  /** Publishes the example flows where there is no flow yet. Default false. */
+  readonly examples?: boolean
   readonly logger?: Logger
   /** Told of every commit of a task, for measurements. */
   readonly onCommit?: (stats: CommitStats) => void
+  /** Gives the start up. */
+  readonly signal?: AbortSignal
 }
 
 export interface BeamlineNode {
   readonly log: Log
   readonly node: Node
-  /** Base address of the gateway; `null` without one. */
+  /** Base address of the gateway, or of health and metrics; `null` without either. */
   readonly url: string | null
-  /** Ends orderly: no more requests, running steps finish (bounded), a snapshot is written. */
+  /** How many example flows were published. */
+  readonly published: number
+  /** Ends orderly: nothing new is taken, running steps finish (bounded), partitions are handed over, groups are left. */
   close(): Promise<void>
 }
 
 const DEFAULT_PARTITIONS = 4
+const DEFAULT_GRACE_MS = 30_000
 const DEFAULT_CONCURRENCY: Record<Pool, number> = { cpu: 4 * availableParallelism(), io: 256, gpu: 32, external: 1 }
 const READY_POLL_MS = 5
+/** For requests in progress at the end. */
+const FRONT_GRACE_MS = 1_000
+/** How old the backlog that admission looks at may be; on Kafka it takes requests to every broker. */
+const LOAD_REFRESH_MS = { embedded: 100, kafka: 500 } as const
 
-/** Starts everything in this process; resolves once all tasks are restored. @throws {LogError} e.g. `DATA_FOLDER_IN_USE`; `EADDRINUSE` */
+/**
+ * Starts this process's roles; resolves once they are ready. Waits for a cluster that cannot be reached, with `/readyz` saying so.
+ * @throws {LogError} e.g. `DATA_FOLDER_IN_USE`, `NOT_AUTHORIZED`; `EADDRINUSE`
+ */
 export async function startBeamline(config: BeamlineConfig): Promise<BeamlineNode> {
-  const logger = config.logger ?? createLogger({ environment, level: 'warn' })
-  const closers: (() => Promise<void>)[] = []
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer()
-  }
+  const beamline = new Beamline(config)
   try {
-    return await start(config, logger, closers, close)
+    return await beamline.start()
   } catch (error) {
-    await close()
+    await beamline.close()
     throw error
   }
 }
 
-async function start(
-  config: BeamlineConfig,
-  logger: Logger,
-  closers: (() => Promise<void>)[],
-  close: () => Promise<void>,
-): Promise<BeamlineNode> {
-  const { dataFolder, partitions = DEFAULT_PARTITIONS } = config
-  const log = await openEmbeddedLog({ folder: dataFolder, partitions, environment })
-  closers.push(() => log.close())
-  const registry = createRegistry()
-  const readModel = config.readModel === false ? null : await openReadModel(dataFolder, log, logger)
-  if (readModel !== null) {
-    closers.push(() => readModel.close())
-    log.keepEvents(() => readModel.positions())
+class Beamline {
+  readonly #config: BeamlineConfig
+  readonly #roles: ReadonlySet<Role>
+  readonly #logger: Logger
+  readonly #registry = createRegistry()
+  readonly #metrics = createGatewayMetrics(this.#registry)
+  readonly #intake = new Intake(environment)
+  /** What this process waits for besides its node; `null` once that is done. */
+  #waitsFor: string | null = 'the log is being opened'
+  #stopping = false
+  #node: Node | null = null
+  #readModel: OpenedReadModel | null = null
+  #stopped: Error | null = null
+  /** In the order of opening; closed in the reverse. */
+  readonly #closers: (() => Promise<void>)[] = []
+  #closed: Promise<void> | null = null
+
+  constructor(config: BeamlineConfig) {
+    this.#config = config
+    this.#roles = new Set(config.roles ?? ROLES)
+    this.#logger = config.logger ?? createLogger({ environment, level: 'warn' })
   }
-  const blocks = builtInBlocks(environment)
-  closers.push(() => blocks.close())
-  const metrics = createTaskMetrics(registry, createTaskLog(logger))
-  const intake = new Intake(environment)
-  let stopped: Error | null = null
-  const node = new Node({
-    log,
-    environment,
-    topology: createTopology(config.topology),
-    workerId: `${hostname()}-${process.pid}`,
-    tasks: true,
-    pools: poolRoles(config, blocks.blocks),
-    taskObserver: {
-      ...metrics,
-      committed: (stats) => {
-        metrics.committed(stats)
-        readModel?.poke()
-        config.onCommit?.(stats)
-      },
-    },
-    executorObserver: createExecutorMetrics(registry, createExecutorLog(logger)),
-    taskOptions: {
-      intake,
-      snapshots: fileSnapshots(join(dataFolder, 'snapshots'), (reason) => logger.warn({}, reason)),
-    },
-    onTaskStopped: (taskId, error) => {
-      logger.error({ task: taskId, error }, 'the task has stopped')
-      stopped ??= error
-    },
-  })
-  closers.push(() => node.drain())
-  await node.start()
-  let gateway: Gateway | null = null
-  let url: string | null = null
-  if (config.gateway !== false && readModel !== null) {
-    gateway = createGateway({
-      log,
-      readModel,
+
+  async start(): Promise<BeamlineNode> {
+    const { healthPort = null, port = 8080, examples = false } = this.#config
+    const front = this.#roles.has('gateway') ? await this.#openFront(port) : null
+    const health = healthPort === null ? null : await this.#openFront(healthPort)
+    const opened = await this.#openLog()
+    this.#readModel = await this.#openReadModel(opened)
+    const node = await this.#startNode(opened)
+    const gateway = front === null ? null : this.#createGateway(front, opened, node)
+    await gateway?.serve()
+    this.#waitsFor = null
+    if (examples && gateway !== null) this.#waitsFor = 'the example flows are being published'
+    await this.#tasksReady()
+    const published = examples && gateway !== null ? await this.#publishExamples(gateway) : 0
+    this.#waitsFor = null
+    while (!this.#isReady()) await this.#pause()
+    const url = (front ?? health)?.url ?? null
+    return { log: opened.log, node, url, published, close: () => this.close() }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#stopping = true
+    await this.#node?.drain()
+    for (const closer of this.#closers.splice(0).reverse()) await closer()
+  }
+
+  #reason(): string | null {
+    if (this.#stopping) return 'this process is stopping'
+    return this.#waitsFor ?? this.#node?.waitsFor() ?? this.#readModel?.waitsFor() ?? null
+  }
+
+  #isReady(): boolean {
+    return this.#reason() === null
+  }
+
+  async #openFront(port: number): Promise<Front> {
+    const host = this.#config.host ?? '127.0.0.1'
+    const routes = statusRoutes({ environment, waitsFor: () => this.#reason(), metrics: this.#metrics })
+    const front = await openFront(host, port, environment, routes)
+    this.#closers.push(() => front.close(FRONT_GRACE_MS))
+    return front
+  }
+
+  async #openLog(): Promise<OpenedLog> {
+    const { dataFolder, partitions = DEFAULT_PARTITIONS, log: choice = { kind: 'embedded' }, signal } = this.#config
+    const onProblem = (message: string): void => this.#logger.warn({ component: 'log' }, message)
+    const opened = await untilReachable({
       environment,
-      logger,
-      metrics: createGatewayMetrics(registry),
-      admission: createAdmission(log, sampleLoad(log, node, environment), {
-        onAdmitted: (backlog) => intake.arrived(backlog),
-      }),
-      isReady: () => node.isReady(),
+      attempt: () => openLog(choice, { dataFolder, partitions, environment, onProblem }),
+      onFailure: (error, retryInMs) => {
+        this.#waitsFor = error.message
+        this.#logger.warn({ component: 'log', code: error.code }, `${error.message}; trying again in ${retryInMs} ms`)
+      },
+      signal: signal ?? new AbortController().signal,
     })
-    closers.push(gateway.close)
-    url = await gateway.listen(config.host ?? '127.0.0.1', config.port ?? 8080)
+    this.#waitsFor = 'this process is starting'
+    this.#closers.push(() => opened.log.close())
+    return opened
   }
-  while (!node.isReady()) {
-    if (stopped !== null) throw stopped
+
+  async #openReadModel(opened: OpenedLog): Promise<OpenedReadModel | null> {
+    const projects = this.#roles.has('read-model')
+    if (!projects && !this.#roles.has('gateway')) return null
+    const { dataFolder, readModel = { kind: 'sqlite' } } = this.#config
+    const onProblem = (message: string): void => this.#logger.warn({ component: 'read-model' }, message)
+    const model = await openReadModel(readModel, { ...opened, dataFolder, projects, environment, onProblem })
+    this.#closers.push(() => model.readModel.close())
+    return model
+  }
+
+  async #startNode({ log }: OpenedLog): Promise<Node> {
+    const { topology, blocks: settings, graceMs = DEFAULT_GRACE_MS, dataFolder, snapshotFolder } = this.#config
+    const blocks = builtInBlocks(environment, settings ?? blockSettingsOf(process.env))
+    this.#closers.push(() => blocks.close())
+    const metrics = createTaskMetrics(this.#registry, createTaskLog(this.#logger))
+    const node = new Node({
+      log,
+      environment,
+      topology: createTopology(topology),
+      workerId: `${hostname()}-${process.pid}`,
+      tasks: this.#roles.has('tasks'),
+      pools: this.#poolRoles(blocks.blocks),
+      taskObserver: {
+        ...metrics,
+        committed: (stats) => {
+          metrics.committed(stats)
+          this.#readModel?.poke()
+          this.#config.onCommit?.(stats)
+        },
+      },
+      executorObserver: createExecutorMetrics(this.#registry, createExecutorLog(this.#logger)),
+      executorOptions: { drainMs: graceMs },
+      taskOptions: {
+        intake: this.#intake,
+        snapshots: fileSnapshots(snapshotFolder ?? join(dataFolder, 'snapshots'), (reason) =>
+          this.#logger.warn({}, reason),
+        ),
+      },
+      onTaskStopped: (taskId, error) => {
+        this.#logger.error({ task: taskId, error }, 'the task has stopped')
+        this.#stopped ??= error
+      },
+    })
+    this.#node = node
+    await node.start()
+    return node
+  }
+
+  #poolRoles(blocks: PoolRole['blocks']): PoolRole[] {
+    const pools = (['cpu', 'io', 'gpu'] as const).filter((pool) => this.#roles.has(`execute:${pool}`))
+    const { concurrency } = this.#config
+    return pools.map((pool) => ({ pool, concurrency: concurrency?.[pool] ?? DEFAULT_CONCURRENCY[pool], blocks }))
+  }
+
+  #createGateway(front: Front, { kind, log }: OpenedLog, node: Node): Gateway {
+    const load = sampleLoad(log, node, environment, LOAD_REFRESH_MS[kind])
+    const gateway = createGateway({
+      log,
+      readModel: this.#readModel!.readModel,
+      environment,
+      logger: this.#logger,
+      metrics: this.#metrics,
+      admission: createAdmission(log, load, {
+        ...this.#config.admission,
+        onAdmitted: (backlog) => this.#intake.arrived(backlog),
+      }),
+      isReady: () => this.#isReady(),
+      waitsFor: () => this.#reason(),
+      isStopping: () => this.#stopping,
+      front,
+      ...(this.#config.gateway === undefined ? {} : { options: this.#config.gateway }),
+    })
+    this.#closers.push(gateway.close)
+    return gateway
+  }
+
+  /** @throws what stopped a task while it was restored */
+  async #tasksReady(): Promise<void> {
+    while (this.#node!.waitsFor() !== null) await this.#pause()
+  }
+
+  async #pause(): Promise<void> {
+    this.#config.signal?.throwIfAborted()
+    if (this.#stopped !== null) throw this.#stopped
     await new Promise<void>((resolve) => environment.after(READY_POLL_MS, resolve))
   }
-  return { log, node, url, close }
-}
 
-async function openReadModel(dataFolder: string, log: Log, logger: Logger): Promise<SqliteReadModel> {
-  const heads = new Array<number>(log.partitions).fill(0)
-  for (const { topic, partition, nextOffset } of await log.describe()) {
-    if (topic === 'events') heads[partition] = nextOffset
+  async #publishExamples(gateway: Gateway): Promise<number> {
+    return publishExamples(gateway.app, await exampleFlows(), {
+      environment,
+      signal: this.#config.signal,
+      onFailure: (message) => {
+        this.#waitsFor = message
+        this.#logger.warn({ component: 'gateway' }, message)
+      },
+    })
   }
-  return openSqliteReadModel({
-    environment,
-    source: { kind: 'embedded', folder: dataFolder },
-    file: join(dataFolder, 'read-model.db'),
-    partitions: log.partitions,
-    heads,
-    onProblem: (message) => logger.warn({ component: 'read-model' }, message),
-  })
-}
-
-function poolRoles(config: BeamlineConfig, blocks: PoolRole['blocks']): PoolRole[] {
-  const pools: readonly Pool[] = ['cpu', 'io', 'gpu']
-  return pools.map((pool) => ({ pool, concurrency: config.concurrency?.[pool] ?? DEFAULT_CONCURRENCY[pool], blocks }))
 }
 
 /** The example flows that come with the package, by file name. */

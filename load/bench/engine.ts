@@ -51,7 +51,8 @@ export class BenchEngine {
     const folder = mkdtempSync(join(tmpdir(), 'beamline-bench-'))
     const commits = { count: 0 }
     const onCommit = (): void => void commits.count++
-    const node = await startBeamline({ dataFolder: folder, gateway: false, readModel: false, onCommit })
+    const blocks = { egress: { allow: ['127.0.0.0/8', '::1/128'] } }
+    const node = await startBeamline({ dataFolder: folder, gateway: false, readModel: false, blocks, onCommit })
     return new BenchEngine(folder, node, commits)
   }
 

@@ -34,6 +34,8 @@ export class BeamlineProcess {
       env: {
         ...process.env,
         NODE_NO_WARNINGS: '1',
+        // what steps call is on this machine
+        BEAMLINE_EGRESS_ALLOW: '127.0.0.0/8,::1/128',
         BEAMLINE_PORT: String(options.port),
         BEAMLINE_DATA: options.dataFolder,
         ...options.env,

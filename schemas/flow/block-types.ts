@@ -4,13 +4,20 @@ export interface BlockType {
   readonly type: string
   /** Where steps of the type run unless they say otherwise. */
   readonly pool: Pool
+  /** Its input may name secrets. */
+  readonly secrets?: true
+  /** What it is called in a step of the older form (with `inputs`), where that name means something else by now. */
+  readonly older?: string
 }
 
 /** The blocks this version has. */
 export const BLOCK_TYPES: readonly BlockType[] = [
   { type: 'echo', pool: 'io' },
   { type: 'sleep', pool: 'io' },
-  { type: 'http', pool: 'io' },
+  { type: 'http', pool: 'io', secrets: true },
+  { type: 'worker.http', pool: 'io', secrets: true, older: 'http' },
+  { type: 'http.request', pool: 'io', secrets: true },
+  { type: 'graphql', pool: 'io', secrets: true },
   { type: 'fail', pool: 'io' },
   { type: 'jmespath', pool: 'cpu' },
   { type: 'kernel', pool: 'gpu' },

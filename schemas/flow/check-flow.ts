@@ -2,10 +2,10 @@ import type { StepId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import { checkEdges } from './check-edges.ts'
 import {
+  checkSecrets,
   checkStep,
   expressionAt,
   type FlowContext,
-  refuseSecrets,
   reportUnknownStep,
   type StepDraft,
 } from './check-step.ts'
@@ -15,7 +15,8 @@ import { FLOW_NAME_FORM, isFlowName } from './flow-name.ts'
 import type { Graph } from './graph.ts'
 import { checkSchema, inputChecker } from './input-schema.ts'
 import type { CompiledFlow, CompiledStep, Template } from './model.ts'
-import { type Path, show } from './problems.ts'
+import { type Path, type Problems, show } from './problems.ts'
+import { secretsIn } from './secret-text.ts'
 import { asTemplate, checkTemplate } from './template.ts'
 
 export const MAX_STEPS = 1_000
@@ -35,9 +36,10 @@ const KNOWN = [
   'priority',
   'sticky',
   'vars',
+  'secrets',
 ]
 const OLDER = ['id', 'tenant_id', 'secrets_refs', 'policies']
-const LATER = ['concurrency', 'triggers', 'retention', 'secrets']
+const LATER = ['concurrency', 'triggers', 'retention']
 
 export interface CheckOptions {
   /** Off for a document that was checked before: its input schema is compiled at its first use only. */
@@ -47,7 +49,7 @@ export interface CheckOptions {
 /** The flow a document describes; `null` when something is wrong with it, which is reported. */
 export function checkDocument(
   value: Json,
-  context: Omit<FlowContext, 'vars'>,
+  context: Omit<FlowContext, 'vars' | 'secrets'>,
   options: CheckOptions,
 ): CompiledFlow | null {
   const { problems } = context
@@ -60,8 +62,8 @@ export function checkDocument(
   checkNames(document, { known: [...KNOWN, ...OLDER], later: LATER }, [], problems)
   const vars =
     document.vars == null ? {} : (objectAt(document.vars, ['vars'], 'an object of constants', problems) ?? {})
-  refuseSecrets(vars, ['vars'], problems)
-  const whole: FlowContext = { ...context, vars: Object.keys(vars) }
+  checkSecrets(vars, ['vars'], 'a constant', { secrets: null, problems })
+  const whole: FlowContext = { ...context, vars: Object.keys(vars), secrets: secretsOf(document, problems) }
   const name = nameOf(document, whole)
   refuseLaterContent(document, whole)
   const drafts = stepsOf(document.steps, whole)
@@ -95,11 +97,26 @@ function nameOf(document: JsonObject, { problems }: FlowContext): string {
 
 /** Fields of the older documents that only matter if there is something in them. */
 function refuseLaterContent(document: JsonObject, { problems }: FlowContext): void {
-  for (const name of ['secrets_refs', 'policies']) {
-    const value = document[name]
-    const empty = value == null || (typeof value === 'object' && Object.keys(value).length === 0)
-    if (!empty) problems.report('NOT_SUPPORTED_YET', [name], `this version does not have '${name}' yet`, 'key')
-  }
+  const value = document.policies
+  const empty = value == null || (typeof value === 'object' && Object.keys(value).length === 0)
+  if (!empty) problems.report('NOT_SUPPORTED_YET', ['policies'], "this version does not have 'policies' yet", 'key')
+}
+
+/** Names of secrets; `secrets_refs` of the older documents, where an empty one says nothing. */
+function secretsOf(document: JsonObject, problems: Problems): readonly string[] | null {
+  const older = document.secrets === undefined
+  const value = aliased(document, 'secrets', 'secrets_refs', [], problems)
+  if (value == null || (older && typeof value === 'object' && Object.keys(value).length === 0)) return null
+  const at = [older ? 'secrets_refs' : 'secrets']
+  return listAt(value, at, 'a list of names of secrets', problems).flatMap((name, index) => {
+    if (typeof name === 'string' && secretsIn(`secret://${name}`)[0] === name) return [name]
+    problems.report(
+      'INVALID_FIELD',
+      [...at, index],
+      `found ${show(name)}; expected a name of letters, digits, '.', '_' or '-'`,
+    )
+    return []
+  })
 }
 
 function stepsOf(value: Json | undefined, context: FlowContext): readonly StepDraft[] {

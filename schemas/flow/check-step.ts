@@ -10,12 +10,15 @@ import type { Join, RetryPolicy, StepAction } from './model.ts'
 import { didYouMean } from './nearest.ts'
 import { type Path, type Problems, show } from './problems.ts'
 import { checkRetry } from './retry.ts'
+import { secretsIn } from './secret-text.ts'
 import { type CheckedTemplate, checkTemplate, withoutTemplate } from './template.ts'
 
 export interface FlowContext {
   readonly blockTypes: readonly BlockType[]
   /** Names of the flow's constants. */
   readonly vars: readonly string[]
+  /** Names of the secrets that steps may use; `null` where the flow does not list them. */
+  readonly secrets: readonly string[] | null
   readonly problems: Problems
 }
 
@@ -39,7 +42,7 @@ export const DEFAULT_TIMEOUT_MS = 60_000
 const COMMON = ['id', 'type', 'with', 'after', 'join', 'when', 'optional', 'inputs', 'outputs', 'guardrails']
 const ATTEMPTS = ['retry', 'timeout', 'timeout_ms', 'pool', 'resources']
 const LATER = ['forEach', 'concurrency', 'onItemFailure', 'compensate', 'worker']
-const LATER_TYPES = ['approval', 'signal', 'flow', 'graphql', 'javascript', 'sql', 'fs.get', 'fs.put', 'llm']
+const LATER_TYPES = ['approval', 'signal', 'flow', 'javascript', 'human_approval', 'human.approval']
 
 /** Reads `steps[index]`; `null` when it is no object. What is wrong is reported and replaced by the default. */
 export function checkStep(value: Json, at: Path, context: FlowContext): StepDraft | null {
@@ -102,6 +105,8 @@ function idOf(step: JsonObject, at: Path, problems: Problems): StepId {
 function typeOf(step: JsonObject, at: Path, { blockTypes, problems }: FlowContext): string | null {
   const type = step.type
   const names = [...blockTypes.map((block) => block.type), 'wait']
+  const older = step.inputs === undefined ? undefined : blockTypes.find((block) => block.older === type)
+  if (older !== undefined) return older.type
   if (typeof type === 'string' && names.includes(type)) return type
   if (type === undefined) {
     problems.report('MISSING_FIELD', at, `the step has no 'type'; expected one of ${names.join(', ')}`)
@@ -127,23 +132,40 @@ function blockAction(
   context: FlowContext,
   expressions: CheckedExpression[],
 ): StepAction {
-  const template: CheckedTemplate = checkTemplate(input ?? {}, inputAt, context.vars, context.problems)
-  refuseSecrets(input ?? {}, inputAt, context.problems)
-  expressions.push(...template.expressions)
   const block = context.blockTypes.find((known) => known.type === type)
+  const secrets = block?.secrets === true
+  const template: CheckedTemplate = checkTemplate(input ?? {}, inputAt, context.vars, context.problems, secrets)
+  checkSecrets(input ?? {}, inputAt, secrets ? 'step' : `a step of type '${type ?? ''}'`, context)
+  expressions.push(...template.expressions)
   const pool = poolOf(step, at, context.problems) ?? block?.pool ?? 'io'
   return { kind: 'block', block: type ?? '', pool, with: template }
 }
 
-/** Reports every text that names a secret. */
-export function refuseSecrets(value: Json, at: Path, problems: Problems): void {
-  if (typeof value === 'string') {
-    if (!value.startsWith('secret://')) return
-    problems.report('NOT_SUPPORTED_YET', at, `found ${show(value)}; this version does not have secrets yet`)
-  } else if (typeof value === 'object' && value !== null) {
+/** Reports texts that name a secret where none can be, or one that the flow does not list. `place` is what takes none, or `step`. */
+export function checkSecrets(
+  value: Json,
+  at: Path,
+  place: string,
+  context: Pick<FlowContext, 'secrets' | 'problems'>,
+): void {
+  if (typeof value === 'object' && value !== null) {
     for (const [key, member] of Object.entries(value)) {
-      refuseSecrets(member, [...at, Array.isArray(value) ? Number(key) : key], problems)
+      checkSecrets(member, [...at, Array.isArray(value) ? Number(key) : key], place, context)
     }
+    return
+  }
+  const names = typeof value === 'string' ? secretsIn(value) : []
+  if (names.length === 0) return
+  const { problems, secrets } = context
+  const found = `found ${show(value)}`
+  if (place !== 'step') problems.report('INVALID_FIELD', at, `${found}; ${place} takes no secrets`)
+  else if ((value as string).includes('${')) {
+    problems.report('INVALID_FIELD', at, `${found}; expected no expression in a text that names a secret`)
+  }
+  for (const name of names) {
+    if (secrets === null || secrets.includes(name)) continue
+    const hint = didYouMean(name, secrets)
+    problems.report('UNKNOWN_SECRET', at, `the secret '${name}' is not in the flow's 'secrets'${hint}`)
   }
 }
 

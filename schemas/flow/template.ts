@@ -9,6 +9,7 @@ import { type CheckedExpression, checkExpression, readsOf, shorten } from './exp
 import { isQuote, skipQuoted } from './expression-ast.ts'
 import { ExpressionError, type Scope, type Template } from './model.ts'
 import { formatPath, type Path, type Problems } from './problems.ts'
+import { escapeSecrets } from './secret-text.ts'
 
 export const MAX_TEMPLATE_EXPRESSIONS = 256
 /** Characters of one rendered text. */
@@ -24,15 +25,23 @@ interface Context {
   readonly vars: readonly string[]
   readonly problems: Problems
   readonly expressions: CheckedExpression[]
+  /** What comes from data must not name secrets. */
+  readonly secrets: boolean
 }
 
 type Render = (scope: Scope) => Json
 /** A part of a template: a value as it is, or something to render. */
 type Part = { readonly value: Json } | { readonly render: Render }
 
-/** Checks and compiles a template; what is wrong is reported. */
-export function checkTemplate(value: Json, at: Path, vars: readonly string[], problems: Problems): CheckedTemplate {
-  const context: Context = { vars, problems, expressions: [] }
+/** Checks and compiles a template; what is wrong is reported. `secrets`: it is for a block that takes them, see `secret-text.ts`. */
+export function checkTemplate(
+  value: Json,
+  at: Path,
+  vars: readonly string[],
+  problems: Problems,
+  secrets = false,
+): CheckedTemplate {
+  const context: Context = { vars, problems, expressions: [], secrets }
   const part = compilePart(value, at, context)
   const { expressions } = context
   if (expressions.length > MAX_TEMPLATE_EXPRESSIONS) {
@@ -43,7 +52,7 @@ export function checkTemplate(value: Json, at: Path, vars: readonly string[], pr
     constant: 'value' in part,
     reads: readsOf(expressions.map((expression) => expression.references)),
     expressions,
-    verbatim: verbatimOf(value, expressions),
+    verbatim: secrets ? null : verbatimOf(value, expressions),
     render: 'value' in part ? () => part.value : expressions.length < 2 ? part.render : bounded(part.render, at),
   }
 }
@@ -147,8 +156,9 @@ function compileText(text: string, at: Path, context: Context): Part {
   }
   if (compiled.every((piece) => typeof piece === 'string')) return { value: compiled.join('') }
   const [only] = compiled
-  if (compiled.length === 1 && typeof only === 'object') return { render: only.evaluate }
-  return { render: textRender(compiled, formatPath(at)) }
+  const render =
+    compiled.length === 1 && typeof only === 'object' ? only.evaluate : textRender(compiled, formatPath(at))
+  return { render: context.secrets ? (scope) => escapeSecrets(render(scope)) : render }
 }
 
 function textRender(pieces: readonly (string | CheckedExpression)[], path: string): Render {

@@ -10,13 +10,15 @@ interface Property {
   readonly description?: string
 }
 
-interface InputSchema {
+interface ObjectSchema {
   readonly properties?: { readonly [name: string]: Property }
   readonly required?: readonly string[]
 }
 
 export function blockReference(blocks: readonly Block[]): string {
-  const index = blocks.map((block) => `| [\`${block.type}\`](#${block.type}) | ${block.pool} | ${block.summary} |`)
+  const index = blocks.map(
+    (block) => `| [\`${block.type}\`](#${anchor(block.type)}) | ${block.pool} | ${block.summary} |`,
+  )
   return [
     '# Blocks',
     'The types a step may have. This file is generated from the blocks; a test keeps it up to date.',
@@ -28,26 +30,39 @@ export function blockReference(blocks: readonly Block[]): string {
   ].join('\n\n')
 }
 
+/** As GitHub makes them from headings. */
+function anchor(type: string): string {
+  return type.replaceAll('.', '')
+}
+
 function section(block: Block): string[] {
-  const schema = block.inputSchema as InputSchema
-  const properties = Object.entries(schema.properties ?? {})
-  const rows = properties.map(([name, property]) => {
+  const secrets = block.takesSecrets === true ? ' Takes `secret://name`.' : ''
+  return [
+    `## ${block.type}`,
+    `${block.summary} Pool \`${block.pool}\`, version ${block.version}.${secrets}`,
+    inputTable(block.inputSchema as ObjectSchema),
+    ...outputTable(block.outputSchema as ObjectSchema | undefined),
+    `Example: \`${JSON.stringify(block.example)}\``,
+    ...(block.examples ?? []).map(({ title, input }) => `${title}: \`${JSON.stringify(input)}\``),
+    ...(block.errors.length === 0 ? ['It has no errors of its own.'] : [errorTable(block.errors)]),
+    ...(block.anyCode === true ? ['It may also report any code that its input names.'] : []),
+  ]
+}
+
+function inputTable(schema: ObjectSchema): string {
+  const rows = Object.entries(schema.properties ?? {}).map(([name, property]) => {
     const need = schema.required?.includes(name) === true ? 'required' : defaultOf(property)
     return `| \`${name}\` | ${typeOf(property)} | ${need} | ${property.description ?? ''} |`
   })
-  const input =
-    rows.length === 0
-      ? 'Input: any JSON.'
-      : ['| input | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n')
-  const anyCode = block.anyCode === true ? ['It may also report any code that its input names.'] : []
-  return [
-    `## ${block.type}`,
-    `${block.summary} Pool \`${block.pool}\`, version ${block.version}.`,
-    input,
-    `Example: \`${JSON.stringify(block.example)}\``,
-    ...(block.errors.length === 0 ? ['It has no errors of its own.'] : [errorTable(block.errors)]),
-    ...anyCode,
-  ]
+  if (rows.length === 0) return 'Input: any JSON.'
+  return ['| input | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n')
+}
+
+function outputTable(schema: ObjectSchema | undefined): string[] {
+  const rows = Object.entries(schema?.properties ?? {}).map(([name, property]) => {
+    return `| \`${name}\` | ${typeOf(property)} | ${property.description ?? ''} |`
+  })
+  return rows.length === 0 ? [] : [['| output | type | meaning |', '|---|---|---|', ...rows].join('\n')]
 }
 
 function errorTable(errors: readonly BlockErrorDef[]): string {

@@ -3,21 +3,15 @@ import { availableParallelism } from 'node:os'
 import type { Block } from '../block.ts'
 import { jmespathBlock } from './cpu/jmespath.ts'
 import { kernelBlock } from './gpu/kernel.ts'
-import { echo } from './io/echo.ts'
-import { failBlock } from './io/fail.ts'
-import { type HttpOptions, httpBlock } from './io/http.ts'
-import { sleepBlock } from './io/sleep.ts'
+import { ioBlocks } from './io/io-blocks.ts'
+import { createSecretSource } from './secrets/source.ts'
+import { withSecrets } from './secrets/with-secrets.ts'
+import type { BlockSettings } from './settings.ts'
 import type { BlockTools } from './tools.ts'
 import { workerFile } from './workers/worker-file.ts'
 import { WorkerPool } from './workers/worker-pool.ts'
 
-export interface BuiltInOptions {
-  readonly http?: HttpOptions
-  /** Threads of the cpu pool; default one less than there are cores, at least 1. */
-  readonly cpuThreads?: number
-  /** Heap of a worker thread; default 512. */
-  readonly threadHeapMb?: number
-}
+export type BuiltInOptions = BlockSettings
 
 export interface BuiltInBlocks {
   readonly blocks: readonly Block[]
@@ -27,17 +21,19 @@ export interface BuiltInBlocks {
 
 const DEFAULT_HEAP_MB = 512
 
-/** Threads and connections are opened at the first step that needs them. */
-export function builtInBlocks(tools: BlockTools, options: BuiltInOptions = {}): BuiltInBlocks {
-  const heapMb = options.threadHeapMb ?? DEFAULT_HEAP_MB
-  const cpuThreads = options.cpuThreads ?? Math.max(1, availableParallelism() - 1)
+/** Threads and connections are opened at the first step that needs them. @throws {TypeError} for settings that cannot be used */
+export function builtInBlocks(tools: BlockTools, settings: BlockSettings = {}): BuiltInBlocks {
+  const heapMb = settings.threadHeapMb ?? DEFAULT_HEAP_MB
+  const cpuThreads = settings.cpuThreads ?? Math.max(1, availableParallelism() - 1)
   const cpu = lazyPool(workerFile('cpu/cpu-worker', import.meta.url), cpuThreads, heapMb)
   const device = lazyPool(workerFile('gpu/device-worker', import.meta.url), 1, heapMb)
-  const http = httpBlock(tools, options.http)
+  const secrets = createSecretSource(settings.secrets)
+  const io = ioBlocks(tools, settings)
+  const blocks = [...io.blocks, jmespathBlock(cpu.get), kernelBlock(device.get)]
   return {
-    blocks: [echo, sleepBlock(tools), http.block, failBlock(tools), jmespathBlock(cpu.get), kernelBlock(device.get)],
+    blocks: blocks.map((block) => withSecrets(block, secrets)),
     close: async () => {
-      await Promise.all([http.close(), cpu.close(), device.close()])
+      await Promise.all([io.close(), cpu.close(), device.close()])
     },
   }
 }

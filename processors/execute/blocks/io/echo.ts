@@ -7,6 +7,7 @@ export const echo: Block = {
   summary: 'Returns its input as it is.',
   inputSchema: {},
   errors: [],
+  pure: true,
   example: { greeting: 'hello' },
   run: (_context, input) => input,
 }

@@ -1,50 +1,82 @@
 /** From an `http` step's input to a request, and the errors of one that cannot be sent. Pure. */
+import { createHash } from 'node:crypto'
 import type { Json } from '../../../../schemas/json.ts'
 import { type BlockContext, BlockError } from '../../block.ts'
+import { type BodyInput, pairsOf, requestBody } from './http-body.ts'
+import type { Expectation } from './http-expect.ts'
+import { checkedHeaders, type HeaderValues } from './http-headers.ts'
 
-export interface HttpInput {
+export interface HttpInput extends BodyInput {
   readonly url?: string
   readonly method?: string
-  readonly headers?: { readonly [name: string]: string | number | boolean }
-  readonly body?: Json
+  readonly query?: { readonly [name: string]: Json }
+  readonly headers?: HeaderValues
+  readonly expect?: Expectation
+  readonly redirects?: number
+  readonly as?: BodyForm
 }
 
+/** How the body of a response becomes a value. */
+export type BodyForm = 'auto' | 'json' | 'text' | 'bytes' | 'blob'
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS'
 
 export interface HttpRequest {
   readonly url: URL
   readonly method: HttpMethod
   readonly headers: Record<string, string>
-  readonly body: string | null
+  readonly body: string | Uint8Array | null
 }
 
 export const HTTP_METHODS: readonly HttpMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what a header value must not have
-const HEADER_VALUE_FORBIDDEN = /[\u0000-\u0008\u000a-\u001f\u007f]|[^\u0000-\u00ff]/
+const URL_MAX_CHARS = 16_384
 
 /** @throws {BlockError} `MISSING_URL`, `INVALID_METHOD`, `REQUEST_BUILD_ERROR` */
 export function buildRequest(context: Pick<BlockContext, 'key' | 'traceparent'>, input: HttpInput): HttpRequest {
-  const body = input.body ?? null
-  const headers = requestHeaders(input)
+  const headers = checkedHeaders(input.headers)
+  const url = requestUrl(input.url)
+  const method = requestMethod(input.method)
+  if (input.query !== undefined) for (const pair of pairsOf(input.query)) url.searchParams.append(...pair)
+  credentialsToHeader(url, headers)
   headers['idempotency-key'] ??= context.key
   if (context.traceparent !== null) headers.traceparent ??= context.traceparent
-  if (body !== null && typeof body !== 'string') headers['content-type'] ??= 'application/json'
-  return {
-    url: requestUrl(input.url),
-    method: requestMethod(input.method),
-    headers,
-    body: body === null ? null : typeof body === 'string' ? body : JSON.stringify(body),
-  }
+  const body = requestBody(input, input.multipart == null ? '' : boundaryOf(context.key))
+  if (body?.type != null) headers['content-type'] ??= body.type
+  return { url, method, headers, body: body === null ? null : body.content }
 }
 
-function requestUrl(text: string | undefined): URL {
+/** The same for every execution of the attempt. */
+function boundaryOf(key: string): string {
+  return `beamline-${createHash('sha256').update(key).digest('hex').slice(0, 32)}`
+}
+
+export function requestUrl(text: string | undefined): URL {
   if (text === undefined || text.trim() === '') throw new BlockError('MISSING_URL', "the step's input has no 'url'")
-  const url = URL.canParse(text) ? new URL(text) : null
+  const url = text.length <= URL_MAX_CHARS && URL.canParse(text) ? new URL(text) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new BlockError('REQUEST_BUILD_ERROR', `'${text.slice(0, 200)}' is no http or https URL`)
+    throw new BlockError('REQUEST_BUILD_ERROR', `'${withoutCredentials(text)}' is no http or https URL`)
   }
   return url
+}
+
+function withoutCredentials(text: string): string {
+  return text.slice(0, 200).replace(/\/\/[^/@]*@/, '//')
+}
+
+/** A name and password in the URL are sent as every client sends them, and are in no message of ours. */
+function credentialsToHeader(url: URL, headers: Record<string, string>): void {
+  if (url.username === '' && url.password === '') return
+  const pair = `${decoded(url.username)}:${decoded(url.password)}`
+  headers.authorization ??= `Basic ${Buffer.from(pair).toString('base64')}`
+  url.username = ''
+  url.password = ''
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function requestMethod(text = 'GET'): HttpMethod {
@@ -54,22 +86,4 @@ function requestMethod(text = 'GET'): HttpMethod {
     'INVALID_METHOD',
     `method '${text.slice(0, 40)}' is not known; expected one of ${HTTP_METHODS.join(', ')}`,
   )
-}
-
-function requestHeaders(input: HttpInput): Record<string, string> {
-  const headers: Record<string, string> = Object.create(null)
-  for (const [name, value] of Object.entries(input.headers ?? {})) {
-    const text = String(value)
-    if (!HEADER_NAME.test(name)) {
-      throw new BlockError('REQUEST_BUILD_ERROR', `'${name.slice(0, 80)}' is no name of a header`)
-    }
-    if (HEADER_VALUE_FORBIDDEN.test(text)) {
-      throw new BlockError(
-        'REQUEST_BUILD_ERROR',
-        `the value of header '${name}' has a character that headers cannot carry`,
-      )
-    }
-    headers[name.toLowerCase()] = text
-  }
-  return headers
 }

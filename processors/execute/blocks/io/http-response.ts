@@ -40,14 +40,19 @@ export function responseBody(text: string, contentType: string | undefined): Jso
   }
 }
 
-/** @throws {BlockError} `HTTP_ERROR` unless the status is 2xx. */
-export function outputOf(status: number, headers: ResponseHeaders, text: string, nowMs: number): Json {
-  const plain = plainHeaders(headers)
-  if (status >= 200 && status < 300) return { status, headers: plain, body: responseBody(text, plain['content-type']) }
+/** The error of a status that is no success. */
+export function statusError(
+  status: number,
+  headers: ResponseHeaders,
+  text: string,
+  expected: string,
+  nowMs: number,
+): BlockError {
   const waits = status === 429 || status === 503
-  throw new BlockError('HTTP_ERROR', `the server answered with status ${status}; expected 2xx`, {
+  const retryAfter = [headers['retry-after'] ?? null].flat()[0] ?? null
+  return new BlockError('HTTP_ERROR', `the server answered with status ${status}; expected ${expected}`, {
     class: classOfStatus(status),
-    retryAfterMs: waits ? retryAfterMs(plain['retry-after'] ?? null, nowMs) : null,
+    retryAfterMs: waits ? retryAfterMs(retryAfter, nowMs) : null,
     detail: { status, body: text.slice(0, BODY_PREVIEW_CHARS) },
   })
 }

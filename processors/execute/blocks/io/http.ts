@@ -1,125 +1,215 @@
-import { Agent, type Dispatcher, interceptors, request } from 'undici'
 import type { Json } from '../../../../schemas/json.ts'
 import { type Block, type BlockContext, BlockError, type BlockErrorDef } from '../../block.ts'
-import type { BlockTools } from '../tools.ts'
+import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../tools.ts'
+import { EGRESS_REFUSED } from './egress/egress.ts'
+import type { HttpAnswer, HttpClient } from './http-client.ts'
+import { describeExpectation, EXPECT_SCHEMA, expectsStatus } from './http-expect.ts'
+import { ACCEPTED_ENCODINGS, decoded, readBytes } from './http-read.ts'
 import { buildRequest, HTTP_METHODS, type HttpInput, type HttpRequest } from './http-request.ts'
-import { outputOf } from './http-response.ts'
+import { plainHeaders, responseBody, statusError } from './http-response.ts'
 
-export interface HttpOptions {
-  /** Largest response body, in bytes; default 1 MiB. */
-  readonly responseLimitBytes?: number
-  /** Connections per origin; default 256. */
-  readonly connections?: number
+interface Input extends HttpInput {
+  readonly timeout_ms?: number
 }
 
-const DEFAULT_RESPONSE_LIMIT = 1 << 20
-const DEFAULT_CONNECTIONS = 256
-const REDIRECTS = 5
+const DEFAULT_REDIRECTS = 5
+
+export const HEADERS_SCHEMA = {
+  type: 'object',
+  additionalProperties: { type: ['string', 'number', 'boolean'] },
+  description: 'Headers of the request. `Idempotency-Key` and `traceparent` are added unless given.',
+}
+
+const partSchema = {
+  type: 'object',
+  required: ['name'],
+  properties: {
+    name: { type: 'string' },
+    value: { type: 'string' },
+    bytes: { type: 'string' },
+    filename: { type: 'string' },
+    type: { type: 'string' },
+  },
+  additionalProperties: false,
+}
 
 const inputSchema = {
   type: 'object',
   properties: {
     url: { type: 'string', description: 'An http or https URL.' },
     method: { type: 'string', default: 'GET', description: `One of ${HTTP_METHODS.join(', ')}.` },
-    headers: {
-      type: 'object',
-      additionalProperties: { type: ['string', 'number', 'boolean'] },
-      description: 'Headers of the request. `Idempotency-Key` and `traceparent` are added unless given.',
-    },
+    query: { type: 'object', description: 'Parameters added to the URL; a list repeats its name, `null` is left out.' },
+    headers: HEADERS_SCHEMA,
     body: { description: 'A string is sent as it is, anything else but `null` as JSON.' },
+    form: { type: 'object', description: 'A body in the form of an HTML form, instead of `body`.' },
+    bytes: { type: 'string', description: 'A body of bytes, in base64, instead of `body`.' },
+    multipart: {
+      type: 'array',
+      maxItems: 256,
+      items: partSchema,
+      description: 'A body of parts `{name, value \\| bytes, filename, type}`, instead of `body`.',
+    },
+    expect: EXPECT_SCHEMA,
+    redirects: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 20,
+      default: DEFAULT_REDIRECTS,
+      description: 'How many redirects to follow. Credentials stay with the first origin.',
+    },
+    as: {
+      enum: ['auto', 'json', 'text', 'bytes', 'blob'],
+      default: 'auto',
+      description:
+        'Form of the body: `auto` parses JSON where the server says so, `bytes` is base64, `blob` a reference.',
+    },
+    timeout_ms: TIMEOUT_MS_SCHEMA,
   },
   additionalProperties: false,
 }
 
-const errors: readonly BlockErrorDef[] = [
-  { code: 'MISSING_URL', class: 'permanent', meaning: 'The input has no `url`.' },
-  { code: 'INVALID_METHOD', class: 'permanent', meaning: 'The method is not one of those that are known.' },
-  { code: 'REQUEST_BUILD_ERROR', class: 'permanent', meaning: 'The URL or a header cannot be sent.' },
-  {
-    code: 'HTTP_REQUEST_FAILED',
-    class: 'transient',
-    meaning: 'No answer: name not found, connection refused or broken.',
+export const outputSchema = {
+  type: 'object',
+  required: ['status', 'headers', 'body'],
+  properties: {
+    status: { type: 'integer', description: 'Status of the response.' },
+    headers: { type: 'object', description: 'Headers by lower-case name; values of a repeated one joined by a comma.' },
+    body: { description: 'The body, in the form that `as` asks for.' },
   },
+}
+
+/** What goes wrong with requests of every kind. */
+export const REQUEST_ERRORS: readonly BlockErrorDef[] = [
+  { code: 'MISSING_URL', class: 'permanent', meaning: 'The input has no `url`.' },
+  { code: 'REQUEST_BUILD_ERROR', class: 'permanent', meaning: 'The URL, a header or the body cannot be sent.' },
+  EGRESS_REFUSED,
+  { code: 'TOO_MANY_REDIRECTS', class: 'permanent', meaning: 'More redirects than are followed.' },
+  { code: 'REDIRECT_REFUSED', class: 'permanent', meaning: 'A redirect to no URL, or from https to http.' },
+  { code: 'RESPONSE_TOO_LARGE', class: 'permanent', meaning: 'The body of the response is larger than the limit.' },
+]
+
+export const INVALID_METHOD: BlockErrorDef = {
+  code: 'INVALID_METHOD',
+  class: 'permanent',
+  meaning: 'The method is not one of those that are known.',
+}
+
+export const HTTP_REQUEST_FAILED: BlockErrorDef = {
+  code: 'HTTP_REQUEST_FAILED',
+  class: 'transient',
+  meaning: 'No answer: name not found, connection refused or broken, or bytes that are no HTTP.',
+}
+
+const errors: readonly BlockErrorDef[] = [
+  ...REQUEST_ERRORS,
+  INVALID_METHOD,
+  HTTP_REQUEST_FAILED,
   {
     code: 'HTTP_ERROR',
     class: 'permanent',
     meaning:
-      'A status other than 2xx. Class `transient` for 408, 425, 429 and 5xx. `Retry-After` of 429 and 503 is honoured. Detail: `{status, body}`.',
+      'A status that is not expected. Class `transient` for 408, 425, 429 and 5xx. `Retry-After` of 429 and 503 is honoured. Detail: `{status, body}`.',
   },
-  { code: 'RESPONSE_TOO_LARGE', class: 'permanent', meaning: 'The body of the response is larger than the limit.' },
+  { code: 'RESPONSE_NOT_JSON', class: 'permanent', meaning: 'The body is not the JSON that `as` asks for.' },
+  { code: 'BLOBS_UNAVAILABLE', class: 'permanent', meaning: 'This executor has no place for blobs.' },
 ]
 
-export interface HttpBlock {
-  readonly block: Block
-  close(): Promise<void>
-}
-
-/** Connections are opened at the first request and kept. */
-export function httpBlock(tools: BlockTools, options: HttpOptions = {}): HttpBlock {
-  const limitBytes = options.responseLimitBytes ?? DEFAULT_RESPONSE_LIMIT
-  let agent: Agent | null = null
-  let dispatcher: Dispatcher | null = null
-  const open = (): Dispatcher => {
-    // the step's own timeout is the only one, and it comes through the signal
-    agent = new Agent({ connections: options.connections ?? DEFAULT_CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 })
-    return agent.compose(interceptors.redirect({ maxRedirections: REDIRECTS }))
-  }
-  const run = (context: BlockContext, input: Json): Promise<Json> => {
-    const asked = buildRequest(context, input as HttpInput)
-    dispatcher ??= open()
-    return exchange(dispatcher, asked, context.signal, limitBytes, tools)
-  }
-  const block: Block = {
+export function httpBlock(tools: BlockTools, client: HttpClient): Block {
+  return {
     type: 'http',
-    version: 1,
+    version: 2,
     pool: 'io',
     summary:
       'Sends an HTTP request and returns `{status, headers, body}`; a JSON body comes parsed. Follows up to 5 redirects.',
     inputSchema,
+    outputSchema,
     errors,
+    takesSecrets: true,
     example: { url: 'https://example.org/orders', method: 'POST', body: { sku: 'a-1', count: 2 } },
-    run,
+    examples: [
+      {
+        title: 'A token that is a secret, and a status that is no error',
+        input: {
+          url: 'https://example.org/orders/17',
+          headers: { authorization: 'Bearer secret://orders-token' },
+          expect: [200, 404],
+        },
+      },
+      { title: 'A form', input: { url: 'https://example.org/login', method: 'POST', form: { name: 'ada' } } },
+    ],
+    run: (context, input) => {
+      const asked = input as Input
+      const outgoing = buildRequest(context, asked)
+      return within(tools, context.signal, asked.timeout_ms, (signal) => {
+        return exchange(tools, client, context, outgoing, asked, signal)
+      })
+    },
   }
-  return { block, close: async () => agent?.destroy() }
 }
 
 async function exchange(
-  dispatcher: Dispatcher,
-  asked: HttpRequest,
-  signal: AbortSignal,
-  limitBytes: number,
   tools: BlockTools,
+  client: HttpClient,
+  context: BlockContext,
+  outgoing: HttpRequest,
+  asked: HttpInput,
+  signal: AbortSignal,
 ): Promise<Json> {
-  const { url, method, headers, body } = asked
-  signal.throwIfAborted()
+  outgoing.headers['accept-encoding'] ??= ACCEPTED_ENCODINGS
   try {
-    const response = await request(url, { method, headers, body, signal, dispatcher })
-    const text = await readText(response.body, limitBytes)
-    return outputOf(response.statusCode, response.headers, text, tools.now())
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof BlockError) throw error
-    throw requestFailed(url, error)
-  }
-}
-
-async function readText(body: AsyncIterable<Uint8Array>, limitBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > limitBytes) {
-      // leaving the loop destroys the body, and with it the connection
-      throw new BlockError('RESPONSE_TOO_LARGE', `the response has more than ${limitBytes} bytes, the limit`)
+    const answer = await client.send(outgoing, asked.redirects ?? DEFAULT_REDIRECTS, signal)
+    const { status, headers } = answer
+    const isExpected = expectsStatus(asked.expect, status)
+    if (isExpected && asked.as === 'blob') {
+      const type = plainHeaders(headers)['content-type'] ?? null
+      return { status, headers: plainHeaders(headers), body: await storedBody(context, answer, type, signal) }
     }
-    chunks.push(chunk)
+    const bytes = await readBytes(answer, client.limitBytes)
+    if (isExpected) return outputOf(answer, bytes, asked.as)
+    throw statusError(status, headers, bytes.toString('utf8'), describeExpectation(asked.expect), tools.now())
+  } catch (error) {
+    throw ownError(outgoing.url, error, signal, 'HTTP_REQUEST_FAILED')
   }
-  return chunks.length === 1 ? Buffer.from(chunks[0]!).toString('utf8') : Buffer.concat(chunks, size).toString('utf8')
 }
 
-function requestFailed(url: URL, error: unknown): BlockError {
-  const reason = error as { code?: unknown; message?: unknown }
-  const code = typeof reason.code === 'string' ? reason.code : null
-  const message = `no answer from ${url.origin}: ${code ?? ''} ${String(reason.message ?? '')}`.trim()
-  return new BlockError('HTTP_REQUEST_FAILED', message, { detail: { code }, cause: error })
+function outputOf({ status, headers }: HttpAnswer, bytes: Buffer, as: HttpInput['as']): Json {
+  const plain = plainHeaders(headers)
+  return { status, headers: plain, body: bodyAs(bytes, as, plain['content-type']) }
+}
+
+function bodyAs(bytes: Buffer, as: HttpInput['as'], type: string | undefined): Json {
+  if (as === 'bytes') return bytes.toString('base64')
+  const text = bytes.toString('utf8')
+  if (as === 'text') return text
+  if (as !== 'json') return responseBody(text, type)
+  try {
+    return JSON.parse(text) as Json
+  } catch (cause) {
+    throw new BlockError('RESPONSE_NOT_JSON', `the response is not JSON: ${(cause as Error).message}`, { cause })
+  }
+}
+
+async function storedBody(
+  context: BlockContext,
+  answer: HttpAnswer,
+  type: string | null,
+  signal: AbortSignal,
+): Promise<Json> {
+  if (context.blobs === undefined) {
+    answer.body.on('error', () => undefined).destroy()
+    throw new BlockError('BLOBS_UNAVAILABLE', 'this executor has no place for blobs')
+  }
+  const { blob, size, hash } = await context.blobs.put(decoded(answer), { type }, signal)
+  return { blob, size, type, hash }
+}
+
+/** What is thrown for an error of the network: the signal's reason if that is why, a block's error as it is, else `code`. */
+export function ownError(url: URL, error: unknown, signal: AbortSignal, code: string): unknown {
+  if (signal.aborted) return signal.reason
+  if (error instanceof BlockError) return error
+  const reason = error as { code?: unknown; message?: unknown; cause?: unknown }
+  if (reason.cause instanceof BlockError) return reason.cause
+  const found = typeof reason.code === 'string' ? reason.code : null
+  const message = `no answer from ${url.origin}: ${found ?? ''} ${String(reason.message ?? '')}`.trim()
+  return new BlockError(code, message, { detail: { code: found }, cause: error })
 }

@@ -3,11 +3,17 @@ import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Block, BlockError, COMMON_ERRORS } from '../../../../processors/execute/block.ts'
 import { blockTable } from '../../../../processors/execute/block-table.ts'
+import { formsOf } from '../../../../processors/execute/blocks/secrets/redact.ts'
 import { BLOCK_TYPES } from '../../../../schemas/flow/block-types.ts'
 import type { Json } from '../../../../schemas/json.ts'
 import { contextOf, openBlocks } from './support.ts'
 
-const set = openBlocks({ cpuThreads: 1 })
+const CANARY = 'cañary/of:the?mine+42'
+const set = openBlocks({ cpuThreads: 1, secrets: { values: { canary: CANARY } } })
+/** What the older workers had: they know no field that is wrong. */
+const OLDER = ['worker.http', 'http.request']
+/** Blocks whose example needs somebody to answer, or that wait between tries. */
+const OUTSIDE = ['http', 'worker.http', 'http.request', 'graphql']
 /** Takes requests and never answers. */
 const silent = createServer()
 const unhandled: unknown[] = []
@@ -34,25 +40,46 @@ function longInput(type: string): Json | undefined {
     case 'jmespath':
       return { expression: `[${Array(500).fill('length(to_string(@))').join(',')}]`, data: ['x'.repeat(4_000_000)] }
     case 'http':
-      return { url: `http://127.0.0.1:${(silent.address() as AddressInfo).port}/` }
+    case 'worker.http':
+      return { url: silentUrl() }
+    case 'http.request':
+      return { url: silentUrl(), method: 'GET' }
+    case 'graphql':
+      return { url: silentUrl(), query: '{a}' }
     default:
       return undefined
   }
 }
+
+function silentUrl(): string {
+  return `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`
+}
+
+const badRequests: readonly Json[] = [
+  {},
+  { url: '' },
+  { url: 'ftp://x' },
+  { url: 'x' },
+  { url: 'http://10.0.0.1/' },
+  { url: 'http://127.0.0.1:1/', method: 'BREW' },
+  { url: 'http://127.0.0.1:1/', headers: { 'a b': 'c' } },
+]
 
 /** Inputs that the schema lets through and the block cannot work with. */
 const hopelessInputs: { readonly [type: string]: readonly Json[] } = {
   echo: [],
   sleep: [],
   fail: [null, { code: 'ANYTHING' }],
-  http: [
+  http: [...badRequests, { url: 'http://127.0.0.1:1/' }, { url: 'http://127.0.0.1:1/', bytes: '?' }],
+  'worker.http': badRequests,
+  'http.request': [
     {},
-    { url: '' },
-    { url: 'ftp://x' },
-    { url: 'x' },
-    { url: 'http://127.0.0.1:1/', method: 'BREW' },
     { url: 'http://127.0.0.1:1/' },
+    { url: 'http://127.0.0.1:1/', method: 'GET' },
+    { url: 'http://127.0.0.1:1/', method: 'GET', headers: '{' },
+    { url: 'http://10.0.0.1/', method: 'GET' },
   ],
+  graphql: [{}, { url: 'http://127.0.0.1:1/' }, { query: '{a}' }, { url: 'http://10.0.0.1/', query: '{a}' }],
   jmespath: [
     {},
     { expression: '' },
@@ -73,7 +100,11 @@ async function run(block: Block, input: Json, signal = new AbortController().sig
 }
 
 test('the flow language and the executors know the same blocks', () => {
-  expect(set.blocks.map(({ type, pool }) => ({ type, pool }))).toEqual(BLOCK_TYPES)
+  const plain = (types: readonly { type: string; pool: string; secrets: boolean }[]) =>
+    types.toSorted((a, b) => a.type.localeCompare(b.type))
+  const known = BLOCK_TYPES.map(({ type, pool, secrets }) => ({ type, pool, secrets: secrets === true }))
+  const found = set.blocks.map(({ type, pool, takesSecrets }) => ({ type, pool, secrets: takesSecrets === true }))
+  expect(plain(found)).toEqual(plain(known))
 })
 
 describe.each(set.blocks.map((block) => [block.type, block] as const))('%s', (type, block) => {
@@ -90,18 +121,20 @@ describe.each(set.blocks.map((block) => [block.type, block] as const))('%s', (ty
     }
   })
 
-  test('its example matches its schema', () => {
-    expect(prepared.check(block.example)).toBeNull()
+  test('its examples match its schema', () => {
+    for (const input of [block.example, ...(block.examples ?? []).map((example) => example.input)]) {
+      expect(prepared.check(input)).toBeNull()
+    }
   })
 
   test('its schema is strict about what it does not know', () => {
     const refused = [5, 'text', { no_such_field: 1 }].filter((input) => prepared.check(input) !== null)
-    expect(refused).toHaveLength(type === 'echo' ? 0 : 3)
+    expect(refused).toHaveLength(type === 'echo' ? 0 : OLDER.includes(type) ? 2 : 3)
   })
 
   test('reports declared codes only', async () => {
     for (const input of hopelessInputs[type]!) {
-      expect(prepared.check(input)).toBeNull()
+      expect(prepared.check(input), JSON.stringify(input)).toBeNull()
       const error = await run(block, input).then(
         (output) => `returned ${JSON.stringify(output)}`,
         (thrown: unknown) => thrown,
@@ -113,7 +146,7 @@ describe.each(set.blocks.map((block) => [block.type, block] as const))('%s', (ty
   })
 
   test('ends within 100 ms of an abort, and works again afterwards', async () => {
-    const before = type === 'http' ? null : await run(block, block.example).catch(() => null)
+    const before = OUTSIDE.includes(type) ? null : await run(block, block.example).catch(() => null)
     const input = longInput(type)
     for (const delayMs of [0, 20]) {
       const controller = new AbortController()
@@ -128,9 +161,51 @@ describe.each(set.blocks.map((block) => [block.type, block] as const))('%s', (ty
       expect(performance.now() - abortedAt).toBeLessThan(100)
       if (input !== undefined) expect(how).toBe('ended')
     }
-    if (type !== 'http') expect(await run(block, block.example).catch(() => null)).toEqual(before)
+    if (!OUTSIDE.includes(type)) expect(await run(block, block.example).catch(() => null)).toEqual(before)
   })
 })
+
+describe.each(set.blocks.filter((block) => block.takesSecrets === true).map((block) => [block.type, block] as const))(
+  '%s',
+  (type, block) => {
+    test('repeats no secret, whatever goes wrong', async () => {
+      const inputs = [block.example, longInput(type) ?? null, ...hopelessInputs[type]!].flatMap(withCanary)
+      expect(inputs.length).toBeGreaterThan(0)
+      const forms = [...formsOf(CANARY)]
+      for (const input of inputs) {
+        const heard: Json[] = []
+        const signal = AbortSignal.timeout(50)
+        const context = {
+          signal,
+          progress: (value: Json) => void heard.push(value),
+          log: ({ message }: { message: string }) => void heard.push(message),
+        }
+        const said = await Promise.resolve(block.run(contextOf(context), input)).catch((error: unknown) => told(error))
+        const text = JSON.stringify([said, heard])
+        expect(forms.filter((form) => text.includes(form))).toEqual([])
+      }
+    })
+  },
+)
+
+/** The input with the secret in the place of each of its texts, one at a time, alone and inside a longer text. */
+function withCanary(input: Json): Json[] {
+  if (typeof input === 'string') return ['secret://canary', `x secret://canary`, `${input}secret://canary`]
+  if (typeof input !== 'object' || input === null) return []
+  return Object.entries(input).flatMap(([name, member]) => {
+    return withCanary(member).map((changed): Json => {
+      return Array.isArray(input) ? input.with(Number(name), changed) : { ...input, [name]: changed }
+    })
+  })
+}
+
+/** Everything of an error that may be seen by somebody. */
+function told(error: unknown): Json {
+  if (!(error instanceof Error)) return String(error)
+  const { message, stack = '', cause } = error
+  const detail = error instanceof BlockError ? error.detail : null
+  return [message, stack, detail, cause === undefined ? null : told(cause)]
+}
 
 test('an aborted signal ends a step before it begins', async () => {
   const aborted = AbortSignal.abort(new Error('too late'))

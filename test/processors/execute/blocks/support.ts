@@ -15,8 +15,11 @@ export const realTools: BlockTools = {
   },
 }
 
+/** What tests call is on this machine. */
+export const LOCAL_EGRESS = { allow: ['127.0.0.0/8', '::1/128'] }
+
 export function openBlocks(options?: BuiltInOptions): BuiltInBlocks {
-  return builtInBlocks(realTools, options)
+  return builtInBlocks(realTools, { egress: LOCAL_EGRESS, ...options })
 }
 
 export function contextOf(changes: Partial<BlockContext> = {}): BlockContext {
