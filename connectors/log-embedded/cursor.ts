@@ -22,6 +22,8 @@ export interface CursorOptions {
   readonly fetch: Fetch
   /** Called once after each poll that came back empty or short, when there may be more. */
   readonly onRecords: () => void
+  /** Of an eager one: called when more is durable. */
+  readonly onDurable?: () => void
   readonly onError: (error: unknown) => void
 }
 
@@ -97,6 +99,10 @@ export class Cursor implements Consumer {
     if (!this.#armed) return
     this.#armed = false
     this.#options.onRecords()
+  }
+
+  advanced(): void {
+    this.#options.onDurable?.()
   }
 
   /** Resolves once all records below `through` can be polled. */

@@ -23,7 +23,7 @@ import { Housekeeping } from './housekeeping.ts'
 import { EmbeddedLogReader } from './log-reader.ts'
 import { type EmbeddedLogOptions, readerData, writerData } from './options.ts'
 import type { Partition } from './partition.ts'
-import { poolMember } from './pool.ts'
+import { type EagerReader, poolMember } from './pool.ts'
 import { type LogWriter, Sequencer } from './sequencer.ts'
 import { type ChangelogSource, EmbeddedTaskLog, fencedError } from './task-log.ts'
 import { startThreads, type Threads } from './threads.ts'
@@ -49,6 +49,7 @@ export class EmbeddedLog implements Log {
   readonly #housekeeping: Housekeeping
   readonly #readers = new Set<LogReader>()
   readonly #owners = new Map<number, EmbeddedTaskLog>()
+  readonly #poolReaders = new Set<EagerReader>()
   /** Counts the openings of each task; the latest one wins. */
   readonly #openings: number[]
   readonly #pools = new Map<Pool, Assignment>()
@@ -73,7 +74,7 @@ export class EmbeddedLog implements Log {
       maxRecordBytes: this.maxRecordBytes,
       tail: { maxRecords: options.tailRecords ?? 20_000, maxBytes: options.tailBytes ?? 64 << 20 },
       onWritten: (sent) => this.#housekeeping.written(sent),
-      onResumed: (error) => this.#endTasksThatReadTooFar(error),
+      onResumed: (error) => this.#endWhoReadTooFar(error),
     })
     this.#housekeeping = new Housekeeping(threads.reader, this.#sequencer, options)
     this.#fetch = fetchFrom(threads)
@@ -98,8 +99,9 @@ export class EmbeddedLog implements Log {
     return task
   }
 
-  #endTasksThatReadTooFar(error: LogError): void {
+  #endWhoReadTooFar(error: LogError): void {
     for (const task of this.#owners.values()) if (task.readTooFar) task.end(error)
+    for (const partition of this.#poolReaders) if (partition.readTooFar) partition.vanished(error)
   }
 
   async append(records: readonly OutRecord[]): Promise<readonly Position[]> {
@@ -132,7 +134,7 @@ export class EmbeddedLog implements Log {
       assignment = new Assignment(this.partitions, this.#options.environment, share, () => this.#sequencer.settled())
       this.#pools.set(pool, assignment)
     }
-    return assignment.join(poolMember(executeTopic(pool), listener, this.#sequencer, this.#fetch))
+    return assignment.join(poolMember(executeTopic(pool), listener, this.#sequencer, this.#fetch, this.#poolReaders))
   }
 
   joinTasks(listener: TasksListener): Promise<Membership> {

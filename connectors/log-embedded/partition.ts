@@ -28,6 +28,8 @@ export interface Consumer {
   readonly eager: boolean
   /** There may be new records. */
   wake(): void
+  /** What it has seen may have become durable. */
+  advanced(): void
 }
 
 export class Partition {
@@ -84,7 +86,10 @@ export class Partition {
   /** Everything below `next` is durable now. */
   advance(next: number): void {
     this.durable = next
-    for (const consumer of this.#consumers) if (!consumer.eager) consumer.wake()
+    for (const consumer of this.#consumers) {
+      if (consumer.eager) consumer.advanced()
+      else consumer.wake()
+    }
     this.#drop()
   }
 

@@ -25,6 +25,8 @@ export interface ChangelogSource {
 export class EmbeddedTaskLog implements TaskLog {
   readonly taskId: number
   readonly start: TaskStart
+  /** The sequencer merges them into one transaction. */
+  readonly maxOutstanding = 8
   readonly #sequencer: Sequencer
   readonly #source: ChangelogSource
   readonly #cursors: ReadonlyMap<TaskTopic, Cursor>

@@ -16,6 +16,7 @@ import { indexOfOffset, partitionLog } from './storage.ts'
 export class EagerTaskLog implements TaskLog, Owner {
   readonly taskId: number
   readonly start: TaskStart
+  readonly maxOutstanding = 8
   /** Grows with every owner. */
   readonly epoch: number
   readonly #client: MemoryClient

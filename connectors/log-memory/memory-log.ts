@@ -19,6 +19,7 @@ import {
 } from '../../topology/log/port.ts'
 import { createClient, type MemoryClient } from './client.ts'
 import { closeProcess, eagerAppend, openEagerTask } from './eager.ts'
+import { EagerPoolPartition } from './eager-pool-partition.ts'
 import type { MemoryFaults } from './faults.ts'
 import { evict, groupOf, join, leave, type Member } from './groups.ts'
 import { MemoryPoolPartition } from './pool-partition.ts'
@@ -104,10 +105,14 @@ export class MemoryLog implements Log {
 
   joinPool(pool: Pool, listener: PoolListener): Promise<Membership> {
     const topic = executeTopic(pool)
-    const held = new Map<number, MemoryPoolPartition>()
+    const held = new Map<number, MemoryPoolPartition | EagerPoolPartition>()
+    const { process } = this.#client
     return this.#join(topic, {
       assigned: (partition, generation) => {
-        const assigned = new MemoryPoolPartition(this.#client, topic, partition, generation)
+        const assigned =
+          process === null
+            ? new MemoryPoolPartition(this.#client, topic, partition, generation)
+            : new EagerPoolPartition(this.#client, process, topic, partition, generation)
         held.set(partition, assigned)
         listener.onAssigned(assigned)
       },

@@ -3,7 +3,6 @@ import type { ExecuteTopic } from '../../schemas/topics.ts'
 import { LogError, type LogRecord, type OutRecord, type PoolPartition, type Progress } from '../../topology/log/port.ts'
 import type { MemoryClient } from './client.ts'
 import { groupOf, isOwner } from './groups.ts'
-import type { MemoryProcess } from './process.ts'
 import { indexOfOffset, partitionLog, writeRecords } from './storage.ts'
 
 const NOTHING: Progress = { next: 0, beyond: [] }
@@ -43,18 +42,7 @@ export class MemoryPoolPartition implements PoolPartition {
   }
 
   report(results: readonly OutRecord[], progress: Progress): Promise<void> {
-    const { process } = this.#client
-    if (process !== null) return this.#submit(process, results, progress)
     return this.#client.ask('report', () => this.#store(results, progress))
-  }
-
-  async #submit(process: MemoryProcess, results: readonly OutRecord[], progress: Progress): Promise<void> {
-    if (!this.#isOwner()) throw this.#fenced()
-    const change = { appends: results, progress: { key: `${this.topic}/${this.partition}`, progress } }
-    if (results.length === 0) return process.submitLazily(change)
-    await new Promise<void>((resolve, reject) => {
-      process.submit(change, { outside: false, settle: (error) => (error === null ? resolve() : reject(error)) })
-    })
   }
 
   #isOwner(): boolean {

@@ -1,9 +1,9 @@
 /**
  * One process on eager storage, with the order of submission of the embedded log.
  *
- * 1. What is submitted has its place at once and is seen by the process's tasks; readers and executors see it once it is durable.
+ * 1. What is submitted has its place at once and is seen by the process's tasks and executors; readers see it once it is durable.
  * 2. One group is on its way to the storage at a time; so everything becomes durable in the order of submission.
- * 3. When a group fails, everything submitted since fails with it and its records are gone; tasks that have read them are ended. Until that is
+ * 3. When a group fails, everything submitted since fails with it and its records are gone; tasks and members of pools that have read them are ended. Until that is
  *    done nothing is taken.
  */
 import type { Topic } from '../../schemas/topics.ts'
@@ -29,6 +29,14 @@ export interface Waiter {
   settle(error: LogError | null): void
 }
 
+/** A member's partition of a pool as the process sees it. */
+export interface PoolReader {
+  readonly readTooFar: boolean
+  vanished(cause: LogError): void
+  /** What it has seen may have become durable. */
+  advanced(): void
+}
+
 /** A task's owner as the process sees it. */
 export interface Owner {
   readonly readTooFar: boolean
@@ -49,6 +57,7 @@ export class MemoryProcess {
   readonly environment: Environment
   readonly #client: MemoryClient
   readonly #owners = new Map<number, Owner>()
+  readonly #poolReaders = new Set<PoolReader>()
   /** Records that are not durable. */
   readonly #tails = new Map<PartitionLog, LogRecord[]>()
   readonly #listeners = new Map<PartitionLog, Set<() => void>>()
@@ -146,6 +155,12 @@ export class MemoryProcess {
     return () => listeners.delete(listener)
   }
 
+  /** Answers how to be forgotten. */
+  follow(reader: PoolReader): () => void {
+    this.#poolReaders.add(reader)
+    return () => this.#poolReaders.delete(reader)
+  }
+
   /** Ends the earlier owner of a task; later ones count as soon as they are {@link owned}. */
   disown(taskId: number, error: LogError): void {
     this.#owners.get(taskId)?.end(error)
@@ -215,6 +230,7 @@ export class MemoryProcess {
 
   #written(group: Group): void {
     this.#sent = null
+    for (const reader of this.#poolReaders) reader.advanced()
     tell(group.waiters, null)
     this.#flush()
   }
@@ -259,6 +275,11 @@ export class MemoryProcess {
       if (!owner.readTooFar) continue
       this.#client.faults.readTooFar?.()
       owner.end(error)
+    }
+    for (const reader of this.#poolReaders) {
+      if (!reader.readTooFar) continue
+      this.#client.faults.readTooFar?.()
+      reader.vanished(error)
     }
     this.#condition = 'open'
     this.#failure = null

@@ -16,7 +16,8 @@ import { BeamlineProcess } from '../process/beamline-process.ts'
 import { freePort } from '../process/free-port.ts'
 import { progress } from './child.ts'
 
-const CONNECTIONS = 64
+/** Enough that neither side waits for the other: throughput, not the latency of a group commit, is compared. */
+const CONNECTIONS = 256
 const FLOWS = {
   'bench-echo': 'flow: bench-echo\nsteps:\n  - id: only\n    type: echo\n    with: "${input}"\n',
   'bench-wait': 'flow: bench-wait\nsteps:\n  - id: only\n    type: wait\n    with: { for: 24h }\n',

@@ -1,4 +1,4 @@
-/** Blocks that do what their input tells them, on virtual time, and write down that they did. */
+/** Blocks that do what their input tells them, on virtual time, and write down that they did; one of them is pure. */
 import { type Block, BlockError } from '../../processors/execute/block.ts'
 import type { Json } from '../../schemas/json.ts'
 import type { Pool } from '../../schemas/topics.ts'
@@ -17,14 +17,14 @@ export interface EffectSink {
 }
 
 export const SIMULATED = [
-  { type: 'echo', pool: 'io' },
-  { type: 'jmespath', pool: 'cpu' },
-  { type: 'kernel', pool: 'gpu' },
-] as const satisfies readonly { readonly type: string; readonly pool: Pool }[]
+  { type: 'echo', pool: 'io', effect: true },
+  { type: 'jmespath', pool: 'cpu', effect: false },
+  { type: 'kernel', pool: 'gpu', effect: true },
+] as const satisfies readonly { readonly type: string; readonly pool: Pool; readonly effect: boolean }[]
 
 /** The blocks of one process: its environment stops calling back when it crashes. */
 export function simulatedBlocks(environment: Environment, sink: EffectSink): Block[] {
-  return SIMULATED.map(({ type, pool }) => ({
+  return SIMULATED.map(({ type, pool, effect }) => ({
     type,
     version: 1,
     pool,
@@ -32,11 +32,12 @@ export function simulatedBlocks(environment: Environment, sink: EffectSink): Blo
     inputSchema: {},
     errors: [{ code: 'SIMULATED', class: 'transient', meaning: 'the model says so' }],
     example: null,
+    ...(effect ? {} : { pure: true }),
     run(context, input) {
       const { behaviour, n, value } = input as unknown as BlockInput
       const trouble = n < TROUBLE_BELOW
       const hangs = trouble && behaviour.hang
-      sink.lines.push({ key: context.key, at_ms: environment.now() })
+      if (effect) sink.lines.push({ key: context.key, at_ms: environment.now() })
       const finish = (): Json => {
         if (!trouble || context.attempt > behaviour.failFirst) return { step: context.stepId, value }
         throw new BlockError('SIMULATED', 'the model says so', { class: behaviour.errorClass })

@@ -17,7 +17,7 @@ import type { World } from './world.ts'
 
 /** The checker of `beamline verify`, on all that was written. */
 export function verifyWorld(world: World, positions: readonly PartitionInfo[]): VerifyReport {
-  const effectBlocks = SIMULATED.map(({ type }) => type)
+  const effectBlocks = SIMULATED.filter(({ effect }) => effect).map(({ type }) => type)
   const verifier = new Verifier(positions, { partitions: world.partitions, settled: true, effectBlocks })
   const logs = [...world.storage.logs.values()].sort(
     (a, b) => Number(b.topic === 'control') - Number(a.topic === 'control'),

@@ -4,7 +4,8 @@
  * Invariants:
  *  A1  an attempt that is known here, running or ended, is not run again for a copy of its record;
  *  A2  an offset counts as finished in a report only together with, or after, the result of its attempt;
- *  A3  one report is outstanding at a time, so progress never overtakes results.
+ *  A3  one report is outstanding at a time, so progress never overtakes results;
+ *  A4  an attempt whose record is not durable begins only if its block is pure.
  */
 import { attemptKey } from '../../processors/execute/attempt-key.ts'
 import { carriedForward, mustCarry } from '../../processors/execute/carry-forward.ts'
@@ -23,6 +24,8 @@ import { carriedRecord, deadLetterRecord, resultRecord } from './records.ts'
 import { backoffMs, delay } from './waiting.ts'
 
 export interface PartitionHooks {
+  /** Whether the step's block is without effect, so that it may begin before its record is durable. */
+  isPure(step: ExecuteStep): boolean
   enqueue(attempt: Attempt): void
   cancel(attempt: Attempt): void
   /** Results became durable, or an attempt ended. */
@@ -47,6 +50,8 @@ export class AssignedPartition implements AttemptOwner {
   readonly #context: PartitionContext
   readonly #tracker: ProgressTracker
   readonly #live = new Map<string, Attempt>()
+  /** Not to begin before their records are durable, in the order of these. */
+  #held: Attempt[] = []
   readonly #ended: RecentKeys
   readonly #idle: (() => void)[] = []
   #results: OutRecord[] = []
@@ -77,6 +82,11 @@ export class AssignedPartition implements AttemptOwner {
     return this.#unreportedBytes
   }
 
+  /** Attempts that wait for their records to be durable. */
+  get held(): number {
+    return this.#held.length
+  }
+
   /** There may be something to read. */
   get more(): boolean {
     return this.#more && !this.#closed
@@ -101,6 +111,15 @@ export class AssignedPartition implements AttemptOwner {
       if (this.#tracker.read(record.offset)) this.#accept(record)
       else this.#dirty = true
     }
+  }
+
+  /** Begins with what has become durable. */
+  letGo(): void {
+    if (this.#held.length === 0) return
+    const { durableTo = Number.POSITIVE_INFINITY } = this.#source
+    const first = this.#held.findIndex(({ source }) => source.offset >= durableTo)
+    const durable = this.#held.splice(0, first < 0 ? this.#held.length : first)
+    for (const attempt of durable) if (attempt.state === 'queued') this.#context.hooks.enqueue(attempt)
   }
 
   ended(attempt: Attempt, end: AttemptEnd): void {
@@ -146,6 +165,7 @@ export class AssignedPartition implements AttemptOwner {
   detach(): void {
     this.#detached = true
     this.#live.clear()
+    this.#held = []
     this.#checkIdle()
   }
 
@@ -172,7 +192,8 @@ export class AssignedPartition implements AttemptOwner {
     if (known === undefined && !this.#ended.has(key)) {
       const attempt = newAttempt(this, key, record, step, this.#context.environment.monotonic())
       this.#live.set(key, attempt)
-      this.#context.hooks.enqueue(attempt)
+      if (this.#mayBegin(attempt)) this.#context.hooks.enqueue(attempt)
+      else this.#held.push(attempt)
       return
     }
     this.#context.observer.duplicate(this.#context.pool, this.partition)
@@ -181,6 +202,11 @@ export class AssignedPartition implements AttemptOwner {
       // carried by an append whose outcome was unknown, or that is still to be answered
       this.#moved(known, known.offsets, record.offset, step)
     } else if (!known.offsets.includes(record.offset)) known.offsets.push(record.offset)
+  }
+
+  #mayBegin({ source, step }: Attempt): boolean {
+    const { durableTo } = this.#source
+    return durableTo === undefined || source.offset < durableTo || this.#context.hooks.isPure(step)
   }
 
   #cancel(offset: number, cancel: CancelStep): void {

@@ -1,6 +1,6 @@
 /** The executor of one pool in one process: takes steps from the pool's partitions, runs their blocks, reports how they ended. */
 import type { Block } from '../../processors/execute/block.ts'
-import { blockTable } from '../../processors/execute/block-table.ts'
+import { type BlockTable, blockTable } from '../../processors/execute/block-table.ts'
 import { FairQueue } from '../../processors/execute/fair-queue.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Environment } from '../environment.ts'
@@ -31,6 +31,9 @@ export interface ExecutorConfig {
 
 export interface ExecutorHandle {
   readonly workerId: string
+  readonly pool: Pool
+  /** False while it joins its pool anew, after a failure. */
+  readonly joined: boolean
   load(): ExecutorLoad
   /** Starts nothing more, waits for running steps (bounded), reports them and leaves the pool. May be called again. */
   drain(): Promise<void>
@@ -58,6 +61,7 @@ class Executor implements ExecutorHandle, PoolListener {
   readonly #config: ExecutorConfig
   readonly #options: ExecutorOptions
   readonly #observer: ExecutorObserver
+  readonly #blocks: BlockTable
   readonly #runner: Runner
   readonly #announcer: Announcer
   readonly #queue = new FairQueue<Attempt>()
@@ -73,11 +77,12 @@ class Executor implements ExecutorHandle, PoolListener {
     this.#options = { ...EXECUTOR_DEFAULTS, ...config.options }
     this.#observer = config.observer ?? SILENT_OBSERVER
     const { environment, pool, workerId, log, concurrency } = config
+    this.#blocks = blockTable(config.blocks)
     this.#runner = new Runner({
       environment,
       pool,
       workerId,
-      blocks: blockTable(config.blocks),
+      blocks: this.#blocks,
       outputLimitBytes: this.#options.outputLimitBytes,
       abortGraceMs: this.#options.abortGraceMs,
       observer: this.#observer,
@@ -95,6 +100,14 @@ class Executor implements ExecutorHandle, PoolListener {
 
   get workerId(): string {
     return this.#config.workerId
+  }
+
+  get pool(): Pool {
+    return this.#config.pool
+  }
+
+  get joined(): boolean {
+    return this.#state === 'running'
   }
 
   async join(): Promise<void> {
@@ -189,6 +202,7 @@ class Executor implements ExecutorHandle, PoolListener {
       options: this.#options,
       observer: this.#observer,
       hooks: {
+        isPure: ({ block }) => this.#blocks.get(block)?.block.pure === true,
         enqueue: (attempt) => this.#queue.push(attempt.step.tenant, attempt.step.weight, attempt),
         cancel: (attempt) => this.#cancel(attempt),
         wake: () => this.#wake(),
@@ -248,16 +262,24 @@ class Executor implements ExecutorHandle, PoolListener {
   #read(): void {
     const partitions = [...this.#partitions.values()]
     this.#turn = partitions.length === 0 ? 0 : (this.#turn + 1) % partitions.length
+    for (const partition of partitions) partition.letGo()
     for (let i = 0; i < partitions.length; i++) {
       const partition = partitions[(this.#turn + i) % partitions.length]!
-      const room = Math.min(READ_AT_ONCE, this.#options.readAhead - this.#queue.size)
+      const room = Math.min(READ_AT_ONCE, this.#room())
       if (room <= 0) return
       if (partition.more) partition.read(room)
     }
   }
 
+  /** Steps that may be read and not started. */
+  #room(): number {
+    let room = this.#options.readAhead - this.#queue.size
+    for (const partition of this.#partitions.values()) room -= partition.held
+    return room
+  }
+
   #mayReadMore(): boolean {
-    if (this.#queue.size >= this.#options.readAhead) return false
+    if (this.#room() <= 0) return false
     for (const partition of this.#partitions.values()) if (partition.more) return true
     return false
   }

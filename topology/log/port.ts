@@ -66,6 +66,8 @@ export interface TaskStart {
 export interface TaskLog {
   readonly taskId: number
   readonly start: TaskStart
+  /** Commits that may be outstanding at once. Default 2: more only help where the log merges them. */
+  readonly maxOutstanding?: number
   /** Changelog batches from `from` (0: everything that is live) to the committed end, then ends. A position older than the log still has reads everything. */
   changelog(from: number): AsyncIterable<{ readonly entries: readonly ChangelogEntry[]; readonly position: number }>
   /**
@@ -81,7 +83,7 @@ export interface TaskLog {
   /** Resolves once `poll(topic)` can return all that was durable in the topic when it was called. */
   caughtUp(topic: TaskTopic): Promise<void>
   /**
-   * All or nothing. Commits of one task take effect in the order of the calls; at most two are outstanding.
+   * All or nothing. Commits of one task take effect in the order of the calls; at most `maxOutstanding` are outstanding.
    * @throws {LogError} `FENCED`: another owner has opened the task; `OUTCOME_UNKNOWN`: it may or may not have taken effect;
    * `LOG_FULL`: nothing was written for want of space. After any of them only `close` may be called.
    */
@@ -101,8 +103,15 @@ export interface PoolPartition {
   readonly partition: number
   /** As last reported by any owner. */
   readonly progress: Progress
-  /** Committed records from `progress.next` on, in order, without waiting. @throws {LogError} if the log knows that it cannot give any more */
+  /**
+   * Records from `progress.next` on, in order, without waiting. They are durable below `durableTo`; those beyond may vanish, if the log guarantees that what is
+   * reported after them becomes durable only with them. When they have vanished, `poll` and `report` throw.
+   * @throws {LogError} if the log knows that it cannot give any more
+   */
   poll(max: number): readonly LogRecord[]
+  /** Absent: every record that is polled is durable. */
+  readonly durableTo?: number
+  /** Called when a poll may return something again, or `durableTo` has grown. One listener. */
   onRecords(listener: () => void): void
   /** Appends results durably and stores the progress; where the log can, both as one. @throws {LogError} */
   report(results: readonly OutRecord[], progress: Progress): Promise<void>
@@ -120,6 +129,8 @@ export interface TasksListener {
 }
 
 export interface Membership {
+  /** True once it is known what is this member's, be it nothing. Absent: always more than nothing. */
+  settled?(): boolean
   leave(): Promise<void>
 }
 
@@ -135,14 +146,20 @@ export interface PartitionInfo {
 
 /** Reads committed records of one partition in order. */
 export interface LogReader {
-  /** Waits for records if there are none; resolves with an empty list once the reader is closed. */
+  /**
+   * Waits for records if there are none; resolves with an empty list once the reader is closed, and may do so when only its position has moved.
+   * @throws {LogError} `OFFSET_OUT_OF_RANGE` if records at its position are gone: none is left out silently
+   */
   next(max: number): Promise<readonly LogRecord[]>
   /** Offset of the next record that `next` returns. */
   readonly position: number
   close(): void
 }
 
-/** Where a reader begins: an offset (or the first that is still there), the first record at or after a time, or the end. */
+/**
+ * Where a reader begins: an offset (or the first that is still there; a log may refuse one above 0 that is gone), the first record at or after a
+ * time, or the end.
+ */
 export type ReadFrom = { readonly offset: number } | { readonly timeMs: number } | 'first' | 'end'
 
 export interface Log {
@@ -174,6 +191,18 @@ export type LogErrorCode =
   | 'DATA_FOLDER_NEWER'
   | 'DATA_FOLDER_CORRUPT'
   | 'PARTITIONS_DIFFER'
+  /** Topics are missing, or have settings with which data would be lost. */
+  | 'TOPICS_UNFIT'
+  /** The topics hold another deployment. */
+  | 'DEPLOYMENT_DIFFERS'
+  /** The topics hold what no deployment of Beamline has written. */
+  | 'FOREIGN_DATA'
+  /** Written by a newer version of Beamline. */
+  | 'LOG_NEWER'
+  /** Records that have not been read yet are gone. */
+  | 'OFFSET_OUT_OF_RANGE'
+  | 'UNREACHABLE'
+  | 'NOT_AUTHORIZED'
 
 /** A failure of the log. `retriable`: the same call may succeed later. */
 export class LogError extends Error {

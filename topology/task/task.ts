@@ -4,7 +4,7 @@
  *
  * T1  Everything a batch did (records, state, read positions) is one commit of the log.
  * T2  After any failed commit the task discards its log handle and its state and starts again from the log. There is no other way back.
- * T3  At most two commits are outstanding; the log takes them in order.
+ * T3  A bounded number of commits is outstanding; the log takes them in order.
  */
 import type { Environment } from '../environment.ts'
 import { type Log, LogError, type TaskLog } from '../log/port.ts'
@@ -17,7 +17,7 @@ import type { SnapshotStore } from './snapshot.ts'
 import { TaskState } from './state.ts'
 import { WakeUp } from './wake-up.ts'
 
-const MAX_OUTSTANDING = 2
+const DEFAULT_OUTSTANDING = 2
 const REOPEN_FIRST_MS = 50
 const REOPEN_MAX_MS = 5_000
 
@@ -137,7 +137,8 @@ export class Task {
 
   #step(): void {
     const batch = this.#batch
-    if (batch === null || this.#phase !== 'running' || this.#outstanding >= MAX_OUTSTANDING) return
+    if (batch === null || this.#phase !== 'running') return
+    if (this.#outstanding >= (this.#log?.maxOutstanding ?? DEFAULT_OUTSTANDING)) return
     try {
       const more = batch.decide()
       this.#commit(batch)

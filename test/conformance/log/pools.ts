@@ -27,6 +27,15 @@ async function pollUntil(partition: PoolPartition, count: number): Promise<LogRe
   return taken
 }
 
+function throws(action: () => unknown): boolean {
+  try {
+    action()
+    return false
+  } catch {
+    return true
+  }
+}
+
 export function pools(harness: () => LogHarness, opened: (log: Log) => Log): void {
   const open = async () => opened(await harness().open())
 
@@ -136,6 +145,54 @@ export function pools(harness: () => LogHarness, opened: (log: Log) => Log): voi
     expect(taken.progress).toEqual({ next: 0, beyond: [] })
     expect(texts(await pollUntil(taken, 1))).toEqual(['a'])
     expect(await readAll(log, 'result', 0)).toEqual([])
+  })
+
+  it('shows a record that is not durable only as such, and ends a member that has seen one vanish', async () => {
+    const h = harness()
+    const log = await open()
+    const one = member()
+    await log.joinPool('io', one.listener)
+    await until(() => one.held.size === 2)
+    const partition = one.held.get(0)!
+    let told = 0
+    partition.onRecords(() => told++)
+    const release = h.faults.hold()
+    h.faults.failNext('before')
+    const failed = expect(log.append([record('execute.io', 0, 'never')])).rejects.toThrow()
+    const seen = partition.poll(10)
+    for (const { offset } of seen)
+      expect(offset).toBeGreaterThanOrEqual(partition.durableTo ?? Number.POSITIVE_INFINITY)
+    release()
+    await failed
+    if (seen.length > 0) {
+      await until(() => told > 0 && throws(() => partition.poll(10)))
+      const report = partition.report([record('result', 0, 'of nothing')], { next: 1, beyond: [] })
+      await expect(report).rejects.toMatchObject({ code: 'FENCED' })
+    } else expect(partition.poll(10)).toEqual([])
+    await until(() => log.health().writable)
+    await log.append([record('execute.io', 0, 'written')])
+    expect(texts(await readAll(log, 'execute.io', 0))).toEqual(['written'])
+    expect(await readAll(log, 'result', 0)).toEqual([])
+  })
+
+  it('tells when what was shown before has become durable', async () => {
+    const h = harness()
+    const log = await open()
+    const one = member()
+    await log.joinPool('io', one.listener)
+    await until(() => one.held.size === 2)
+    const partition = one.held.get(1)!
+    const release = h.faults.hold()
+    const appended = log.append([record('execute.io', 1, 'a')])
+    const early = partition.poll(10)
+    let told = 0
+    partition.onRecords(() => told++)
+    release()
+    await appended
+    await until(() => told > 0)
+    const late = early.length === 0 ? await pollUntil(partition, 1) : []
+    expect(texts([...early, ...late])).toEqual(['a'])
+    expect(partition.durableTo ?? 1).toBe(1)
   })
 
   it('does not hand a partition on before its owner has let go', async () => {

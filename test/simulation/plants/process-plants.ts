@@ -1,4 +1,5 @@
 /** Bugs in how a process takes back what it showed before it was durable. Only histories with eager storage can tell. */
+import { EagerPoolPartition } from '../../../connectors/log-memory/eager-pool-partition.ts'
 import { EagerTaskLog } from '../../../connectors/log-memory/eager-task-log.ts'
 import { MemoryProcess } from '../../../connectors/log-memory/process.ts'
 import type { Plant } from './plant.ts'
@@ -27,4 +28,24 @@ export const readerNotEnded: Plant = {
       Object.defineProperty(EagerTaskLog.prototype, 'readTooFar', original)
     }
   },
+}
+
+export const effectBeforeDurable: Plant = {
+  name: 'effect-before-durable',
+  meaning: 'an executor takes every record that it sees for durable',
+  install: () => replaceGetter('durableTo', () => Number.POSITIVE_INFINITY),
+}
+
+export const memberNotEnded: Plant = {
+  name: 'member-not-ended',
+  meaning: 'an executor that has read records which are gone goes on',
+  install: () => replaceGetter('readTooFar', () => false),
+}
+
+function replaceGetter(name: 'durableTo' | 'readTooFar', get: () => unknown): () => void {
+  const original = Object.getOwnPropertyDescriptor(EagerPoolPartition.prototype, name)!
+  Object.defineProperty(EagerPoolPartition.prototype, name, { ...original, get })
+  return () => {
+    Object.defineProperty(EagerPoolPartition.prototype, name, original)
+  }
 }
