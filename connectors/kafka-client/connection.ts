@@ -33,6 +33,7 @@ export interface Connections {
    */
   withRetry<T>(what: string, attempt: () => Promise<T>, options?: RetryOptions): Promise<T>
   readonly health: Health
+  readonly closed: boolean
   close(): void
 }
 
@@ -68,6 +69,10 @@ class ConnectionSet implements Connections {
     this.health = health
     this.#seeds = options.brokers.map(parseAddress)
     this.#nextSeed = environment.randomU32() % Math.max(1, this.#seeds.length)
+  }
+
+  get closed(): boolean {
+    return this.#closed
   }
 
   async leader(topic: string, partition: number): Promise<Broker> {

@@ -91,5 +91,3 @@ export const requestQueueClass = (): {
     scheduleCheckPendingRequests(): void
   }
 } => load('src/network/requestQueue')
-
-export const clusterClass = (): { prototype: { retry?: object } } => load('src/cluster')

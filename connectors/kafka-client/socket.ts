@@ -5,7 +5,7 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Cancel, Environment } from '../../topology/environment.ts'
-import type { KafkaOptions, SaslOptions } from './contract.ts'
+import { KafkaClientError, type KafkaOptions, type SaslOptions } from './contract.ts'
 import { type KafkajsProtocol, saslAuthenticatorClass, silentLogger } from './internals.ts'
 import { assertNoError } from './protocol-error.ts'
 import { Reader, Writer } from './wire.ts'
@@ -56,6 +56,13 @@ export class ConnectionError extends Error {
   }
 }
 
+/** The youngest requests that we make; with them come the older ones. */
+const NEEDED_VERSIONS = [
+  { apiName: 'Produce', apiKey: 0, apiVersion: 8 },
+  { apiName: 'Metadata', apiKey: 3, apiVersion: 7 },
+  { apiName: 'OffsetFetch', apiKey: 9, apiVersion: 7 },
+  { apiName: 'InitProducerId', apiKey: 22, apiVersion: 4 },
+]
 /** Above any fetch that we ask for; a larger frame is not from a Kafka broker. */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
 const DEFAULT_CONNECTION_TIMEOUT_MS = 3_000
@@ -189,6 +196,15 @@ class FramedConnection implements BrokerConnection {
       timeoutMs: this.#options.connectionTimeoutMs ?? DEFAULT_CONNECTION_TIMEOUT_MS,
     })
     this.#versions = versions
+    for (const { apiName, apiKey, apiVersion } of NEEDED_VERSIONS) {
+      const { minVersion = 0, maxVersion = -1 } = versions[apiKey] ?? {}
+      if (minVersion <= apiVersion && apiVersion <= maxVersion) continue
+      const found = maxVersion < 0 ? 'not at all' : `in versions ${minVersion} to ${maxVersion}`
+      throw new KafkaClientError(
+        'REFUSED',
+        `${this.#name} takes ${apiName} ${found}; needed is version ${apiVersion} (Kafka 2.7 or newer)`,
+      )
+    }
   }
 
   async authenticate(sasl: SaslOptions): Promise<void> {
@@ -228,8 +244,17 @@ class FramedConnection implements BrokerConnection {
         this.#fail(new ConnectionError('timeout', `${this.#name} did not answer ${apiName} within ${timeoutMs} ms`))
       })
       this.#waiting.set(correlationId, { apiName, resolve, reject, cancelTimeout })
-      this.#socket.write(frame)
+      this.#write(frame)
     })
+  }
+
+  /** What is sent in one turn goes out in one system call. */
+  #write(frame: Buffer): void {
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork()
+      process.nextTick(() => this.#socket.uncork())
+    }
+    this.#socket.write(frame)
   }
 
   #decoded<T>(apiName: string, decode: () => T): T {
