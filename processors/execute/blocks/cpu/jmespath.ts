@@ -21,6 +21,7 @@ export function jmespathBlock(pool: () => WorkerPool): Block {
       },
       additionalProperties: false,
     },
+    pure: true,
     errors: [
       { code: 'MISSING_EXPRESSION', class: 'permanent', meaning: 'The input has no `expression`.' },
       { code: 'JMESPATH_COMPILE_ERROR', class: 'permanent', meaning: 'The expression does not parse.' },

@@ -36,6 +36,7 @@ export function kernelBlock(device: () => WorkerPool): Block {
     summary:
       'Runs a numeric kernel (32-bit floats) on the device thread: on a GPU where gpu.js can use one, else on the CPU. `cosine-top-k` returns the rows of a matrix that are most similar to a query, as `{indices, scores, backend}`.',
     inputSchema,
+    pure: true,
     errors,
     example: {
       kernel: 'cosine-top-k',

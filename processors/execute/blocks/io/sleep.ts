@@ -27,6 +27,7 @@ export function sleepBlock(tools: BlockTools): Block {
       },
       additionalProperties: false,
     },
+    pure: true,
     errors: [],
     example: { ms: 10 },
     run: async (context, input) => {
