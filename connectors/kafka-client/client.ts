@@ -54,6 +54,7 @@ class Client implements KafkaClient {
   readonly #control: Connections
   readonly #appender: Appender
   readonly #open = new Set<Connections>()
+  readonly #fetchers = new Set<Fetcher>()
   #cancelProbe: Cancel = () => {}
   #closed = false
 
@@ -83,7 +84,13 @@ class Client implements KafkaClient {
   }
 
   createFetcher(options?: FetcherOptions): Fetcher {
-    return createFetcher(() => this.#connections(), this.#environment, options)
+    const fetcher = createFetcher(() => this.#connections(), this.#environment, options)
+    this.#fetchers.add(fetcher)
+    const close = () => {
+      this.#fetchers.delete(fetcher)
+      return fetcher.close()
+    }
+    return { add: (partition, offset) => fetcher.add(partition, offset), close }
   }
 
   joinGroup(options: GroupOptions): Promise<GroupMember> {
@@ -108,7 +115,8 @@ class Client implements KafkaClient {
     this.#closed = true
     this.#cancelProbe()
     this.#appender.close()
-    // Producers, fetchers and members that were not closed fail with `CLOSED`.
+    for (const fetcher of this.#fetchers) fetcher.close().catch(() => {})
+    // Producers and members that were not closed fail with `CLOSED`.
     for (const connections of this.#open) connections.close()
     this.#open.clear()
     await Promise.race([this.admin.disconnect().catch(() => {}), wait(this.#environment, LEAVE_WITHIN_MS)])
