@@ -38,6 +38,8 @@ export interface Connections {
 }
 
 interface Knowledge {
+  /** Topics of the last question that do not exist or may not be seen, with the broker's code. */
+  readonly refused: Map<string, number>
   readonly topics: Map<string, readonly (PartitionMetadata | undefined)[]>
   readonly addresses: Map<number, BrokerAddress>
   readonly coordinators: Map<string, Promise<number>>
@@ -57,7 +59,13 @@ class ConnectionSet implements Connections {
   readonly #environment: Environment
   readonly #seeds: readonly BrokerAddress[]
   readonly #open = new Map<string, Promise<Broker>>()
-  readonly #known: Knowledge = { topics: new Map(), addresses: new Map(), coordinators: new Map(), stale: false }
+  readonly #known: Knowledge = {
+    refused: new Map(),
+    topics: new Map(),
+    addresses: new Map(),
+    coordinators: new Map(),
+    stale: false,
+  }
   readonly #used = new Set<string>()
   #refreshing: { readonly topics: ReadonlySet<string>; readonly done: Promise<void> } | null = null
   #nextSeed: number
@@ -130,6 +138,7 @@ class ConnectionSet implements Connections {
     for (const topic of topics) this.#used.add(topic)
     this.#known.stale = true
     await this.#refreshShared()
+    for (const topic of topics) this.#assertNotRefused(topic)
   }
 
   forget(): void {
@@ -170,6 +179,7 @@ class ConnectionSet implements Connections {
   async #ensureKnown(topic: string): Promise<void> {
     this.#used.add(topic)
     if (this.#known.stale || !this.#known.topics.has(topic)) await this.#refreshShared()
+    this.#assertNotRefused(topic)
     if (!this.#known.topics.has(topic)) throw new ProtocolError(3, 'Metadata', `topic ${topic}`)
   }
 
@@ -197,16 +207,20 @@ class ConnectionSet implements Connections {
     for (const { nodeId, host, port } of found.brokers) addresses.set(nodeId, { host, port })
     known.clear()
     this.#known.stale = false
-    let refused: ProtocolError | null = null
+    this.#known.refused.clear()
     for (const { topic, errorCode, partitions } of found.topics) {
       if (errorCode === 0) known.set(topic, inOrder(partitions))
       else {
-        // The others of the set go on; who asked for this one finds it missing or denied.
+        // Only who asked for this one is told; the question is not repeated for the others' sake.
         this.#used.delete(topic)
-        refused ??= new ProtocolError(errorCode, 'Metadata', `topic ${topic}`)
+        this.#known.refused.set(topic, errorCode)
       }
     }
-    if (refused !== null) throw refused
+  }
+
+  #assertNotRefused(topic: string): void {
+    const errorCode = this.#known.refused.get(topic)
+    if (errorCode !== undefined) throw new ProtocolError(errorCode, 'Metadata', `topic ${topic}`)
   }
 
   async #findCoordinator(kind: CoordinatorKind, id: string): Promise<number> {
