@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { configure } from './configure.ts'
 import { realEnvironment as environment } from './connectors/environment.ts'
 import { openEmbeddedLog } from './connectors/log-embedded/embedded-log.ts'
 import { openEmbeddedReader } from './connectors/log-embedded/reader.ts'
@@ -11,9 +12,11 @@ import { DATABASE_FILE } from './connectors/log-embedded/schema.ts'
 import { createLogger } from './connectors/logging/logger.ts'
 import { runCli } from './gateway/cli/cli.ts'
 import { prepareDataFolder, requireDataFolder } from './gateway/cli/data-folder.ts'
-import type { Script, StartConfig, VerifyConfig } from './gateway/cli/dependencies.ts'
+import type { Script, VerifyConfig } from './gateway/cli/dependencies.ts'
 import { DEFAULT_URL } from './gateway/cli/shell.ts'
-import { type BeamlineNode, exampleFlows, startBeamline } from './main.ts'
+import type { LoadedConfig } from './gateway/config/load-config.ts'
+import type { Config } from './gateway/config/settings.ts'
+import { type BeamlineNode, startBeamline } from './main.ts'
 import { parseClientLine, parseLedgerLine, parseLines } from './topology/verify/formats.ts'
 import type { VerifyReport } from './topology/verify/report.ts'
 import { sourceOf, verifyHistory } from './topology/verify/verify-history.ts'
@@ -31,7 +34,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     stdout: process.stdout,
     stderr: process.stderr,
     interrupted: interrupted.signal,
-    startNode: (config) => runNode(config, interrupted.signal),
+    startNode: (loaded) => runNode(loaded, interrupted.signal),
     verify: verifyFolder,
     runScript,
   })
@@ -39,22 +42,22 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   return code
 }
 
-/** Runs a node until it is told to stop. */
-async function runNode({ host, port, dataFolder }: StartConfig, interrupted: AbortSignal): Promise<number> {
-  const logger = createLogger({ environment })
-  prepareDataFolder(dataFolder)
+/** Runs a process until it is told to stop. */
+async function runNode({ config }: LoadedConfig, interrupted: AbortSignal): Promise<number> {
+  const logger = createLogger({ environment, level: config.log_level })
+  if (config.log === 'embedded' || config['read_model.kind'] === 'sqlite') prepareDataFolder(config.data)
+  const settings = configure(config, process.env)
   // Nothing is accepted yet and the log needs no orderly end, so a start that is interrupted just ends.
   const giveUp = (): void => {
     process.stderr.write('stopped before it was ready\n')
     process.exit(130)
   }
   interrupted.addEventListener('abort', giveUp)
-  const node = await startBeamline({ dataFolder, host, port, logger }).catch((error: NodeJS.ErrnoException) => {
-    throw listenProblem(error, host, port) ?? error
+  const node = await startBeamline({ ...settings, logger }).catch((error: NodeJS.ErrnoException) => {
+    throw listenProblem(error, config) ?? error
   })
   interrupted.removeEventListener('abort', giveUp)
-  const published = await publishExamples(node)
-  process.stdout.write(welcome(node, dataFolder, published))
+  process.stdout.write(welcome(node, config))
   if (!interrupted.aborted) await once(interrupted, 'abort')
   // the second signal does not wait
   process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
@@ -64,7 +67,8 @@ async function runNode({ host, port, dataFolder }: StartConfig, interrupted: Abo
 }
 
 /** What is wrong with the address, if that is what it is. */
-function listenProblem({ code }: NodeJS.ErrnoException, host: string, port: number): Error | null {
+function listenProblem({ code, port: taken }: ListenError, { host, port: asked }: Config): Error | null {
+  const port = taken ?? asked
   switch (code) {
     case 'EADDRINUSE':
       return new Error(
@@ -83,25 +87,17 @@ function listenProblem({ code }: NodeJS.ErrnoException, host: string, port: numb
   }
 }
 
-/** Publishes the example flows where the default tenant has no flow yet. Answers how many. */
-async function publishExamples({ url }: BeamlineNode): Promise<number> {
-  const answer = await fetch(`${url}/api/v1/flows`)
-  const { flows = [] } = (await answer.json()) as { flows?: readonly unknown[] }
-  if (flows.length > 0) return 0
-  const examples = await exampleFlows()
-  for (const { name, text } of examples) {
-    const headers = { 'content-type': 'application/yaml' }
-    const published = await fetch(`${url}/api/v1/flows`, { method: 'POST', headers, body: text })
-    if (!published.ok) throw new Error(`example flow ${name} was refused: ${await published.text()}`)
-  }
-  return examples.length
+interface ListenError extends NodeJS.ErrnoException {
+  readonly port?: number
 }
 
-function welcome({ url }: BeamlineNode, dataFolder: string, published: number): string {
+function welcome({ url, published }: BeamlineNode, config: Config): string {
+  const place = config.log === 'kafka' ? `on Kafka at ${config['kafka.brokers']?.join(', ')}` : `data in ${config.data}`
+  if (!config.roles.includes('gateway')) return `\nBeamline runs ${config.roles.join(', ')}, ${place}\n\n`
   const examples = published === 0 ? '' : `${published} example flows published.\n`
   const beamline = url === DEFAULT_URL ? 'npx beamline' : `npx beamline --url ${url}`
   return `
-Beamline is ready on ${url}, data in ${dataFolder}
+Beamline is ready on ${url}, ${place}
 ${examples}
 Try:
   curl -s '${url}/api/v1/runs?wait=5s' -H 'content-type: application/json' -d '{"flow":"hello","input":{"name":"Ada"}}'

@@ -8,6 +8,8 @@ export interface Load {
   readonly unfinishedRuns: number
   /** Submissions that are durable and have not been decided. */
   readonly undecided: number
+  /** How long the log has been asked about them without an answer, ms. */
+  readonly unknownForMs?: number
 }
 
 export interface AdmissionLimits {
@@ -20,6 +22,8 @@ export interface AdmissionLimits {
 }
 
 const RETRY_AFTER_LOG_S = 5
+/** Longer than this nothing is taken on trust. */
+const MAX_UNKNOWN_MS = 10_000
 const RETRY_AFTER_WORK_S = 1
 const ADMIT: Admission = { admit: true }
 
@@ -31,7 +35,11 @@ export function createAdmission(
   return () => {
     const { writable, reason } = log.health()
     if (!writable) return refusal(503, `the log takes no records: ${reason ?? 'unknown reason'}`, RETRY_AFTER_LOG_S)
-    const { unfinishedRuns, undecided } = load()
+    const { unfinishedRuns, undecided, unknownForMs = 0 } = load()
+    if (unknownForMs > MAX_UNKNOWN_MS) {
+      const seconds = Math.round(unknownForMs / 1000)
+      return refusal(503, `the log has not said for ${seconds} s how much waits to be decided`, RETRY_AFTER_LOG_S)
+    }
     if (undecided >= maxUndecided) {
       return refusal(
         503,

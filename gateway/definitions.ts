@@ -2,13 +2,15 @@
  * Flows and tenants as this gateway knows them: read from partition 0 of `control`, which holds a copy of every definition.
  * What this gateway publishes is added at once.
  */
-
 import { decodeRecord } from '../schemas/codec/wire.ts'
 import { compileStored } from '../schemas/flow/compile.ts'
 import type { CompiledFlow } from '../schemas/flow/model.ts'
 import type { TenantId } from '../schemas/ids.ts'
 import type { FlowPublished, TenantChanged } from '../schemas/records/control.ts'
-import type { Log, LogReader, LogRecord } from '../topology/log/port.ts'
+import type { Environment } from '../topology/environment.ts'
+import type { Log, LogRecord } from '../topology/log/port.ts'
+import { RequestError } from './errors.ts'
+import { type Follower, follow } from './follow.ts'
 import type { Logger } from './ports.ts'
 
 export interface FlowVersion {
@@ -17,25 +19,40 @@ export interface FlowVersion {
   readonly compiled: CompiledFlow
 }
 
-const BATCH = 500
+/** How long to wait for what is in the log and not read yet. */
+const LATE_MS = 10_000
+const RECHECK_MS = 20
 
 /** Follows `control` from its creation until `close`. */
 export class Definitions {
   readonly #log: Log
   readonly #logger: Logger
-  readonly #reader: LogReader
+  readonly #follower: Follower
+  readonly #environment: Environment
   /** By tenant and flow; versions ascending. */
   readonly #flows = new Map<string, Map<number, KnownFlow>>()
   readonly #latest = new Map<string, number>()
   readonly #tenants = new Map<TenantId, TenantChanged>()
-  #waiting: { readonly offset: number; readonly resolve: () => void }[] = []
+  readonly #waiting = new Set<() => void>()
   #closed = false
 
-  constructor(log: Log, logger: Logger) {
+  constructor(log: Log, environment: Environment, logger: Logger) {
     this.#log = log
+    this.#environment = environment
     this.#logger = logger
-    this.#reader = log.read('control', 0, 'first')
-    void this.#follow()
+    this.#follower = follow({
+      log,
+      environment,
+      logger,
+      topic: 'control',
+      partition: 0,
+      from: async () => 'first',
+      onOpen: () => {},
+      onRecords: (records) => {
+        for (const record of records) this.#read(record)
+        this.#wake()
+      },
+    })
   }
 
   /** `version` `null`: the latest. */
@@ -64,14 +81,38 @@ export class Definitions {
     return this.#tenants.get(tenant)
   }
 
-  /** Resolves once everything that was in `control` when it was called is known here. */
+  /**
+   * Resolves once everything that was in `control` when it was called is known here.
+   * @throws {RequestError} `unavailable` if it cannot be read in time
+   */
   async current(): Promise<void> {
     const partitions = await this.#log.describe()
     const end = partitions.find((info) => info.topic === 'control' && info.partition === 0)?.nextOffset ?? 0
-    if (this.#closed || this.#reader.position >= end) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#waiting.push({ offset: end, resolve })
-    await promise
+    await this.#until(() => this.#follower.position >= end, 'the definitions')
+    // what the reader has just given out is taken in first
+    await new Promise<void>((resolve) => this.#environment.soon(resolve))
+  }
+
+  /** A version that is known to exist. @throws {RequestError} `unavailable` if it cannot be read in time */
+  async awaitFlow(tenant: TenantId, flow: string, version: number): Promise<FlowVersion> {
+    await this.#until(() => this.flow(tenant, flow, version) !== undefined, `version ${version} of flow '${flow}'`)
+    return this.flow(tenant, flow, version)!
+  }
+
+  /** Looks again with every record, and now and then: a reader may move past what is no record without giving anything out. */
+  async #until(holds: () => boolean, what: string): Promise<void> {
+    const deadline = this.#environment.monotonic() + LATE_MS
+    while (!holds()) {
+      if (this.#closed || this.#environment.monotonic() >= deadline) {
+        throw new RequestError('unavailable', `${what} could not be read from the log in time`, { retryAfterS: 1 })
+      }
+      const woken = Promise.withResolvers<void>()
+      this.#waiting.add(woken.resolve)
+      const cancel = this.#environment.after(RECHECK_MS, woken.resolve)
+      await woken.promise
+      cancel()
+      this.#waiting.delete(woken.resolve)
+    }
   }
 
   add(record: FlowPublished | TenantChanged): void {
@@ -82,9 +123,8 @@ export class Definitions {
 
   close(): void {
     this.#closed = true
-    this.#reader.close()
-    for (const { resolve } of this.#waiting) resolve()
-    this.#waiting = []
+    this.#follower.close()
+    this.#wake()
   }
 
   #addFlow(record: FlowPublished): void {
@@ -94,17 +134,6 @@ export class Definitions {
     if (versions.has(record.version)) return
     versions.set(record.version, new KnownFlow(record))
     this.#latest.set(key, Math.max(this.#latest.get(key) ?? 0, record.version))
-  }
-
-  async #follow(): Promise<void> {
-    try {
-      while (!this.#closed) {
-        for (const record of await this.#reader.next(BATCH)) this.#read(record)
-        this.#wake()
-      }
-    } catch (error) {
-      if (!this.#closed) this.#logger.error({ component: 'gateway', error }, 'control can no longer be read')
-    }
   }
 
   #read(record: LogRecord): void {
@@ -117,10 +146,7 @@ export class Definitions {
   }
 
   #wake(): void {
-    const { position } = this.#reader
-    if (this.#waiting.length === 0) return
-    for (const waiting of this.#waiting) if (waiting.offset <= position) waiting.resolve()
-    this.#waiting = this.#waiting.filter((waiting) => waiting.offset > position)
+    for (const wake of this.#waiting) wake()
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Environment } from '../topology/environment.ts'
 import type { Log } from '../topology/log/port.ts'
 import type { ReadModel } from '../topology/read-model/port.ts'
+import type { Front } from './http/front.ts'
 import type { LiveOptions } from './live/live-events.ts'
 
 type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
@@ -28,8 +29,8 @@ export type Admission =
   | { readonly admit: false; readonly status: 429 | 503; readonly reason: string; readonly retryAfterS: number }
 
 export interface GatewayOptions {
-  /** Partition of `replies` that this gateway reads; no other gateway may have it. Default 0. */
-  readonly repliesPartition?: number
+  /** Partition of `replies` that this gateway reads. Default `null`: any. */
+  readonly repliesPartition?: number | null
   /** Largest request body in bytes. Default 1 MiB and 64 KiB, so that an input of 1 MiB fits. */
   readonly bodyLimitBytes?: number
   /** How long to wait for a task's decision before answering 504. Default 10 s. */
@@ -50,13 +51,19 @@ export interface GatewayDependencies {
   readonly metrics: GatewayMetrics
   /** Asked before each submission. */
   readonly admission: () => Admission
-  /** False until every task of this process has been restored. */
+  /** False until what this process does (tasks, pools, read model) can be done. */
   readonly isReady: () => boolean
+  /** What it waits for, in words; `null`: it is ready. */
+  readonly waitsFor?: () => string | null
+  /** True once the process is about to end: nothing new is taken. */
+  readonly isStopping?: () => boolean
+  /** A socket that listens already. */
+  readonly front?: Front
   readonly options?: GatewayOptions
 }
 
 export const DEFAULT_OPTIONS: Required<GatewayOptions> = {
-  repliesPartition: 0,
+  repliesPartition: null,
   bodyLimitBytes: (1 << 20) + (64 << 10),
   replyTimeoutMs: 10_000,
   maxWaitMs: 300_000,

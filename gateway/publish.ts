@@ -1,16 +1,22 @@
-/** Publishes definitions: a copy goes to every partition of `control`, and the answer is given when all are durable. */
+/**
+ * Publishes definitions: asks the task of partition 0, which alone numbers versions and revisions, so that several gateways may publish at the same
+ * moment. The answer comes when every partition has its copy.
+ */
 import { createHash } from 'node:crypto'
 import { checkFlow } from '../schemas/flow/compile.ts'
 import type { FlowProblem } from '../schemas/flow/model.ts'
 import type { TenantId } from '../schemas/ids.ts'
+import { type JsonText, toJsonText } from '../schemas/json.ts'
 import type { FlowPublished, TenantChanged } from '../schemas/records/control.ts'
-import type { Environment } from '../topology/environment.ts'
-import type { Log, OutRecord } from '../topology/log/port.ts'
+import type { BeamlineRecord } from '../schemas/records/index.ts'
+import type { Reply } from '../schemas/records/replies.ts'
+import type { ReplyTo } from '../schemas/records/shared.ts'
+import type { TenantPatch } from '../schemas/records/tenant-patch.ts'
+import type { Log } from '../topology/log/port.ts'
 import type { Definitions } from './definitions.ts'
-import { RequestError } from './errors.ts'
+import { type ErrorDetails, RequestError } from './errors.ts'
 import { outRecord } from './out-record.ts'
-import { Serial } from './serial.ts'
-import { changeTenant, type TenantPatch } from './tenant-change.ts'
+import type { Replies } from './replies.ts'
 
 export interface Published {
   readonly record: FlowPublished
@@ -18,70 +24,89 @@ export interface Published {
   readonly created: boolean
 }
 
-/** One at a time, since a version number follows from those before it. */
 export class Publisher {
   readonly #log: Log
-  readonly #environment: Environment
+  readonly #replies: Replies
   readonly #definitions: Definitions
-  readonly #serial = new Serial()
 
-  constructor(log: Log, environment: Environment, definitions: Definitions) {
+  constructor(log: Log, replies: Replies, definitions: Definitions) {
     this.#log = log
-    this.#environment = environment
+    this.#replies = replies
     this.#definitions = definitions
   }
 
-  /** @throws {RequestError} `invalid_flow` with all problems */
+  /** @throws {RequestError} `invalid_flow` with all problems; `timeout` while the task of partition 0 does not answer */
   async publishFlow(tenant: TenantId, source: Uint8Array, publishedBy: string | null): Promise<Published> {
-    const checked = checkFlow(source)
-    if (!checked.ok) {
-      const { problems } = checked
-      const first = problems[0]!
-      const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-      throw new RequestError('invalid_flow', `the flow cannot be published: ${withPlace(first)}${more}`, {
-        details: { problems },
-      })
-    }
-    const { name, document } = checked
+    const { name: flow, document } = checked(source)
     const hash = createHash('sha256').update(document).digest('hex')
-    return this.#serial.run(async () => {
-      await this.#definitions.current()
-      const latest = this.#definitions.flow(tenant, name, null)?.record
-      if (latest?.hash === hash) return { record: latest, created: false }
-      const record: FlowPublished = {
-        kind: 'FlowPublished',
-        tenant,
-        flow: name,
-        version: (latest?.version ?? 0) + 1,
-        document,
-        hash,
-        publishedAtMs: this.#environment.now(),
-        publishedBy,
-      }
-      await this.#broadcast(`${tenant}/${name}/${record.version}`, record)
-      return { record, created: true }
-    })
-  }
-
-  /** @throws {RequestError} when the limits cannot be divided, or the spread would change */
-  changeTenant(tenant: TenantId, patch: TenantPatch): Promise<TenantChanged> {
-    return this.#serial.run(async () => {
-      await this.#definitions.current()
-      const record = changeTenant(tenant, this.#definitions.tenant(tenant), patch, this.#log.partitions)
-      await this.#broadcast(tenant, record)
-      return record
-    })
-  }
-
-  /** Partition 0 last: whoever finds a definition there, as gateways do, may rely on all others having it. */
-  async #broadcast(key: string, record: FlowPublished | TenantChanged): Promise<void> {
-    const copies: OutRecord[] = []
-    for (let partition = this.#log.partitions - 1; partition >= 0; partition--) {
-      copies.push(outRecord('control', partition, key, record))
+    await this.#definitions.current()
+    const latest = this.#definitions.flow(tenant, flow, null)?.record
+    if (latest?.hash === hash) return { record: latest, created: false }
+    const key = `publish/${tenant}/${flow}/${hash}`
+    const reply = await this.#ask('the flow', key, (replyTo) => ({
+      kind: 'PublishFlow',
+      tenant,
+      flow,
+      document,
+      hash,
+      publishedBy,
+      replyTo,
+    }))
+    const answer = JSON.parse(reply.body) as { version: number; created: boolean; publishedAtMs?: number }
+    const { version, created, publishedAtMs } = answer
+    if (!created || publishedAtMs === undefined) {
+      const known = await this.#definitions.awaitFlow(tenant, flow, version)
+      return { record: known.record, created: false }
     }
-    await this.#log.append(copies)
+    const record: FlowPublished = {
+      kind: 'FlowPublished',
+      tenant,
+      flow,
+      version,
+      document,
+      hash,
+      publishedAtMs,
+      publishedBy,
+    }
     this.#definitions.add(record)
+    return { record, created: true }
   }
+
+  /** @throws {RequestError} when the limits cannot be divided, or the spread would change; `timeout` as above */
+  async changeTenant(tenant: TenantId, patch: TenantPatch): Promise<TenantChanged> {
+    const reply = await this.#ask('the change', `change/${tenant}`, (replyTo) => ({
+      kind: 'ChangeTenant',
+      tenant,
+      patch: toJsonText(patch),
+      replyTo,
+    }))
+    const record = JSON.parse(reply.body) as TenantChanged
+    this.#definitions.add(record)
+    return record
+  }
+
+  /** The key lets a compacted topic forget a command once the same was asked again. */
+  async #ask(what: string, key: string, command: (replyTo: ReplyTo) => BeamlineRecord): Promise<Reply> {
+    const expected = this.#replies.expect(what)
+    await this.#log.append([outRecord('control', 0, key, command(expected.replyTo))]).catch((error: unknown) => {
+      expected.forget()
+      throw error
+    })
+    const reply = await expected.reply
+    if (reply.ok) return reply
+    const { message, details } = JSON.parse(reply.body) as { message: string; details: ErrorDetails }
+    throw new RequestError(reply.code === 'conflict' ? 'conflict' : 'invalid_request', message, { details })
+  }
+}
+
+function checked(source: Uint8Array): { readonly name: string; readonly document: JsonText } {
+  const found = checkFlow(source)
+  if (found.ok) return found
+  const { problems } = found
+  const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
+  throw new RequestError('invalid_flow', `the flow cannot be published: ${withPlace(problems[0]!)}${more}`, {
+    details: { problems },
+  })
 }
 
 function withPlace({ path, line, column, message }: FlowProblem): string {

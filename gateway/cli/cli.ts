@@ -1,6 +1,7 @@
 /** The `beamline` command. */
 import { Command, CommanderError } from 'commander'
 import { CliError, EXIT, EXIT_HELP } from './cli-error.ts'
+import { addConfigCommands } from './config-commands.ts'
 import type { CliDependencies } from './dependencies.ts'
 import { addFlowCommands } from './flow-commands.ts'
 import { addLocalCommands } from './local-commands.ts'
@@ -44,6 +45,7 @@ function buildCli(dependencies: CliDependencies, exitWith: (code: number) => voi
     // Commander passes the command itself last.
     return (...args) => run(shellFor(args.at(-1) as Command, dependencies, exitWith), ...args)
   }
+  addConfigCommands(program, act)
   addLocalCommands(program, act)
   addFlowCommands(program, act)
   addRunCommands(program, act)

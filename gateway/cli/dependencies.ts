@@ -2,12 +2,7 @@
 import type { Readable } from 'node:stream'
 import type { Environment } from '../../topology/environment.ts'
 import type { VerifyReport } from '../../topology/verify/report.ts'
-
-export interface StartConfig {
-  readonly host: string
-  readonly port: number
-  readonly dataFolder: string
-}
+import type { LoadedConfig } from '../config/load-config.ts'
 
 export interface VerifyConfig {
   readonly dataFolder: string
@@ -36,7 +31,7 @@ export interface CliDependencies {
   /** Fires when the command should end, e.g. on SIGINT. */
   readonly interrupted: AbortSignal
   /** Runs a node until it is told to stop; resolves with the exit code. */
-  readonly startNode: (config: StartConfig) => Promise<number>
+  readonly startNode: (loaded: LoadedConfig) => Promise<number>
   readonly verify: (config: VerifyConfig) => Promise<VerifyReport>
   /** Resolves with the exit code, or `null` where there is no such script. */
   readonly runScript: (script: Script, args: readonly string[]) => Promise<number | null>

@@ -1,16 +1,10 @@
-/** Commands that need no server: `start`, `verify`, and the scripts of a checkout. */
+/** Commands that need no server: `verify`, and the scripts of a checkout. */
 import { type Command, Option } from 'commander'
 import type { VerifyReport } from '../../topology/verify/report.ts'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import type { Script } from './dependencies.ts'
 import type { Shell } from './shell.ts'
-
-interface StartOptions {
-  readonly host: string
-  readonly port: string
-  readonly data: string
-}
 
 interface VerifyCommandOptions {
   readonly data: string
@@ -20,13 +14,6 @@ interface VerifyCommandOptions {
 }
 
 export function addLocalCommands(program: Command, act: Act): void {
-  program
-    .command('start')
-    .description('start a node: log, tasks, executors and gateway in one process')
-    .addOption(new Option('--host <host>', 'address to listen on').env('BEAMLINE_HOST').default('127.0.0.1'))
-    .addOption(new Option('--port <port>', 'port to listen on').env('BEAMLINE_PORT').default('8080'))
-    .addOption(new Option('--data <folder>', 'data folder').env('BEAMLINE_DATA').default('.beamline'))
-    .action(act(start))
   program
     .command('verify')
     .description('check a data folder, and effect ledger and client history if given; the node should be stopped')
@@ -51,12 +38,6 @@ const SCRIPTS: readonly (readonly [Script, string])[] = [
   ['bench', 'measure'],
   ['simulate', 'run the deterministic simulation'],
 ]
-
-async function start(shell: Shell, { host, port, data }: StartOptions): Promise<void> {
-  const number = /^\d{1,5}$/.test(port) ? Number(port) : Number.NaN
-  if (!(number <= 65_535)) throw new CliError(EXIT.usage, `the port is '${port}'; expected a number from 0 to 65535`)
-  shell.exitWith(await shell.startNode({ host, port: number, dataFolder: data }))
-}
 
 async function verify(shell: Shell, { data, ledger, history, settled }: VerifyCommandOptions): Promise<void> {
   const report = await shell.verify({

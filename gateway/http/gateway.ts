@@ -26,30 +26,36 @@ export interface Gateway {
   readonly app: FastifyInstance
   /** Resolves with the base address. @throws {Error} with `code` `EADDRINUSE` when the port is taken */
   listen(host: string, port: number): Promise<string>
+  /** Serves on the socket that it was given as `front`, once it knows what there is. */
+  serve(): Promise<void>
   /** Takes no new requests, answers those in progress, then stops reading the log. */
   close(): Promise<void>
 }
 
+/** For requests in progress when the gateway is closed; then their connections are cut. */
+const CLOSE_GRACE_MS = 5_000
+
 /** Begins to read `control` and `replies` at once, so that it knows what there is when it listens. */
 export function createGateway(dependencies: GatewayDependencies): Gateway {
   const options = { ...DEFAULT_OPTIONS, ...dependencies.options }
-  const { log, environment, logger, admission } = dependencies
-  const definitions = new Definitions(log, logger)
+  const { log, environment, logger, admission, front } = dependencies
+  const definitions = new Definitions(log, environment, logger)
   const replies = new Replies(log, environment, logger, {
     partition: options.repliesPartition,
     timeoutMs: options.replyTimeoutMs,
     maxWaiting: options.maxWaiting,
   })
+  const waits = boundedAwait(dependencies, options.maxWaiting)
   const edge: Edge = {
     ...dependencies,
     options,
     definitions,
     replies,
-    publisher: new Publisher(log, environment, definitions),
+    publisher: new Publisher(log, replies, definitions),
     submit: createSubmitter({ log, environment, definitions, replies, admission }),
     deadLetters: createDeadLetterCommands(log, replies),
     live: new LiveEvents({ ...dependencies, options: options.live }),
-    awaitRun: boundedAwait(dependencies, options.maxWaiting),
+    awaitRun: waits.awaitRun,
   }
   const app = createApp(edge)
   return {
@@ -58,10 +64,18 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       await definitions.current()
       return app.listen({ host, port, backlog: 1024 })
     },
+    async serve() {
+      await definitions.current()
+      await app.ready()
+      front?.serve(app.routing)
+    },
     async close() {
-      await app.close()
-      definitions.close()
+      waits.end()
+      const closed = app.close()
+      await (front === undefined ? closed : front.close(CLOSE_GRACE_MS))
       replies.close()
+      await closed
+      definitions.close()
     },
   }
 }
@@ -74,7 +88,10 @@ function createApp(edge: Edge): FastifyInstance {
     requestIdHeader: false,
     genReqId: () => '',
     routerOptions: { maxParamLength: 256 },
+    ...(edge.front === undefined ? {} : { serverFactory: () => edge.front!.server }),
   })
+  app.addHook('onReady', () => edge.replies.ready)
+  if (edge.isStopping !== undefined) refuseWhileStopping(app, edge.isStopping)
   acceptBodies(app)
   observeRequests(app, edge.metrics)
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, edge.environment, edge.logger))
@@ -93,16 +110,43 @@ function createApp(edge: Edge): FastifyInstance {
   return app
 }
 
-function boundedAwait({ readModel }: GatewayDependencies, maxWaiting: number): Edge['awaitRun'] {
-  let waiting = 0
-  return async (tenant, runId, waitMs, gone) => {
-    // The run is accepted already: who cannot wait here gets that answer at once.
-    if (waiting >= maxWaiting) return null
-    waiting++
-    try {
-      return await readModel.awaitRun(tenant, runId, waitMs, gone)
-    } finally {
-      waiting--
-    }
+/** What runs is brought to an end, so questions are still answered; new work would only be left behind. */
+function refuseWhileStopping(app: FastifyInstance, isStopping: () => boolean): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!isStopping() || request.method === 'GET' || request.method === 'HEAD') return done()
+    reply.header('connection', 'close')
+    done(new RequestError('unavailable', 'this process is stopping; ask another one, or again', { retryAfterS: 2 }))
+  })
+}
+
+interface BoundedWaits {
+  readonly awaitRun: Edge['awaitRun']
+  /** Answers all who wait, as things are. */
+  end(): void
+}
+
+function boundedAwait({ readModel }: GatewayDependencies, maxWaiting: number): BoundedWaits {
+  const waiting = new Set<AbortController>()
+  let ended = false
+  return {
+    async awaitRun(tenant, runId, waitMs, gone) {
+      // The run is accepted already: who cannot wait here gets that answer at once.
+      if (ended || waiting.size >= maxWaiting) return null
+      const enough = new AbortController()
+      waiting.add(enough)
+      const giveUp = (): void => enough.abort()
+      if (gone.aborted) giveUp()
+      gone.addEventListener('abort', giveUp, { once: true })
+      try {
+        return await readModel.awaitRun(tenant, runId, waitMs, enough.signal)
+      } finally {
+        waiting.delete(enough)
+        gone.removeEventListener('abort', giveUp)
+      }
+    },
+    end() {
+      ended = true
+      for (const enough of waiting) enough.abort()
+    },
   }
 }

@@ -7,7 +7,7 @@ export function registerHealth(app: FastifyInstance, edge: Edge): void {
   for (const path of ['/readyz', '/health/ready']) {
     app.get(path, async (_request, reply) => {
       const ready = edge.isReady()
-      const reason = ready ? null : (edge.log.health().reason ?? 'tasks are being restored')
+      const reason = ready ? null : (edge.waitsFor?.() ?? edge.log.health().reason ?? 'tasks are being restored')
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not_ready', reason })
     })
   }

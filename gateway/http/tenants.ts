@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TenantId } from '../../schemas/ids.ts'
 import type { TenantChanged } from '../../schemas/records/control.ts'
-import type { TenantPatch } from '../tenant-change.ts'
+import type { TenantPatch } from '../../schemas/records/tenant-patch.ts'
 import { integer, number, orNull, readBody } from './body.ts'
 import { checkTenant } from './context.ts'
 import type { Edge } from './edge.ts'

@@ -52,7 +52,7 @@ export class BenchEngine {
     const commits = { count: 0 }
     const onCommit = (): void => void commits.count++
     const blocks = { egress: { allow: ['127.0.0.0/8', '::1/128'] } }
-    const node = await startBeamline({ dataFolder: folder, gateway: false, readModel: false, blocks, onCommit })
+    const node = await startBeamline({ dataFolder: folder, roles: ['tasks', 'execute:io', 'execute:cpu', 'execute:gpu'], blocks, onCommit })
     return new BenchEngine(folder, node, commits)
   }
 

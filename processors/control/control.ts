@@ -1,12 +1,16 @@
 /** The `control` topic: definitions that every task holds a copy of. */
 import { handlers, type Processor } from '../turn.ts'
+import { onChangeTenant } from './change-tenant.ts'
 import { FLOWS, onFlowPublished } from './flows.ts'
+import { onPublishFlow } from './publish-flow.ts'
 import { onTenantChanged, TENANTS } from './tenants.ts'
 
 export const control: Processor = {
   topic: 'control',
   stores: [FLOWS, TENANTS],
   handlers: handlers({
+    PublishFlow: onPublishFlow,
+    ChangeTenant: onChangeTenant,
     FlowPublished: onFlowPublished,
     TenantChanged: onTenantChanged,
     // the built-in schema registry reads it; no decision depends on it

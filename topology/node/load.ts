@@ -4,22 +4,30 @@ import type { Environment } from '../environment.ts'
 import type { Log, PartitionInfo } from '../log/port.ts'
 import type { Node } from './node.ts'
 
+/** Default of how old the log's part may be. */
 const REFRESH_MS = 100
 
 export interface NodeLoad {
   /** Runs that were begun and have not ended, in this process's tasks. */
   readonly unfinishedRuns: number
-  /** Submissions that are durable and not decided. */
+  /** Submissions that are durable and not decided, in all tasks of the deployment. */
   readonly undecided: number
+  /** How long the log has been asked without an answer, ms. */
+  readonly unknownForMs: number
 }
 
-export function sampleLoad(log: Log, node: Node, environment: Environment): () => NodeLoad {
-  let sampledAt = Number.NEGATIVE_INFINITY
+export function sampleLoad(
+  log: Pick<Log, 'describe'>,
+  node: Pick<Node, 'tasks'>,
+  environment: Environment,
+  refreshMs: number = REFRESH_MS,
+): () => NodeLoad {
+  let askedAt = Number.NEGATIVE_INFINITY
   let undecided = 0
   let sampling = false
   const refresh = (): void => {
     sampling = true
-    sampledAt = environment.monotonic()
+    askedAt = environment.monotonic()
     log
       .describe()
       .then(
@@ -34,9 +42,10 @@ export function sampleLoad(log: Log, node: Node, environment: Environment): () =
       })
   }
   return () => {
-    if (!sampling && environment.monotonic() - sampledAt >= REFRESH_MS) refresh()
+    if (!sampling && environment.monotonic() - askedAt >= refreshMs) refresh()
     const unfinishedRuns = node.tasks.reduce((sum, task) => sum + (task.state?.store(RUNS).rows.size ?? 0), 0)
-    return { unfinishedRuns, undecided }
+    const unknownForMs = sampling ? environment.monotonic() - askedAt : 0
+    return { unfinishedRuns, undecided, unknownForMs }
   }
 }
 

@@ -37,6 +37,7 @@ export class Node {
   readonly #tasks = new Map<number, Task>()
   readonly #executors: ExecutorHandle[] = []
   #membership: Membership | null = null
+  #state: 'joining' | 'joined' | 'leaving' = 'joining'
 
   constructor(config: NodeConfig) {
     this.#config = config
@@ -51,6 +52,7 @@ export class Node {
       })
     }
     for (const role of pools) this.#executors.push(await this.#startExecutor(role))
+    if (this.#state === 'joining') this.#state = 'joined'
   }
 
   /** The tasks this process owns now. */
@@ -58,16 +60,40 @@ export class Node {
     return [...this.#tasks.values()]
   }
 
-  /** True when every task of this process is restored and running. */
+  /** True when this process's roles are ready: tasks assigned and restored, pools joined, the log takes records. */
   isReady(): boolean {
-    const { log, tasks } = this.#config
-    if (!log.health().writable) return false
-    if (!tasks) return true
-    return this.#tasks.size > 0 && this.tasks.every((task) => task.phase === 'running')
+    return this.waitsFor() === null
+  }
+
+  /** What this process waits for, in words; `null`: it is ready. */
+  waitsFor(): string | null {
+    const { writable, reason } = this.#config.log.health()
+    if (!writable) return reason ?? 'the log takes no records'
+    if (this.#state === 'leaving') return 'this process is stopping'
+    if (this.#state === 'joining') return 'the tasks and pools are being joined'
+    return this.#tasksWaitFor() ?? this.#poolsWaitFor()
+  }
+
+  #tasksWaitFor(): string | null {
+    if (!this.#config.tasks) return null
+    if (this.#tasks.size === 0) {
+      return this.#membership?.settled?.() === true ? null : 'no task has been assigned to this process yet'
+    }
+    for (const { taskId, phase } of this.#tasks.values()) {
+      if (phase === 'stopped') return `task ${taskId} has stopped; the log says why`
+      if (phase !== 'running') return `task ${taskId} is ${phase}`
+    }
+    return null
+  }
+
+  #poolsWaitFor(): string | null {
+    const apart = this.#executors.find((executor) => !executor.joined)
+    return apart === undefined ? null : `the pool ${apart.pool} is being joined again`
   }
 
   /** Executors first, so that what they finish is still decided; then the tasks. */
   async drain(): Promise<void> {
+    this.#state = 'leaving'
     await Promise.all(this.#executors.map((executor) => executor.drain()))
     await Promise.all(this.tasks.map((task) => task.drain()))
     this.#tasks.clear()

@@ -31,8 +31,17 @@ describe('a log that fails', () => {
     fault = 'none'
     expect((await submit()).status).toBe(202)
   })
+})
 
-  it('does not make a flow known that could not be published', async () => {
+describe('a publication that fails', () => {
+  let fault: AppendFault = 'none'
+  let world: World
+  beforeAll(async () => {
+    world = await openWorld({ faults: { append: () => fault } })
+  })
+  afterAll(() => world.close())
+
+  it('does not make a flow known', async () => {
     fault = 'log_full'
     const document = 'flow: lost\nsteps:\n  - id: hello\n    type: echo\n'
     expect((await world.publish(document)).status).toBe(503)

@@ -64,11 +64,11 @@ describe('topics', () => {
       next_offset: 1,
       end_offset: 1,
     })
-    expect((await world.call('GET', '/api/v1/topics/control/records?from=1')).body.records).toEqual([])
+    expect((await world.call('GET', '/api/v1/topics/control/records?from=2')).body.records).toEqual([])
   })
 
   it('waits for new records when asked to', async () => {
-    const waiting = world.call('GET', '/api/v1/topics/control/records?from=1&wait=20s')
+    const waiting = world.call('GET', '/api/v1/topics/control/records?partition=1&from=1&wait=20s')
     await world.publish('flow: second\nsteps:\n  - id: hello\n    type: echo\n')
     expect((await waiting).body.records).toMatchObject([{ kind: 'FlowPublished', value: { flow: 'second' } }])
   })

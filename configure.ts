@@ -1,0 +1,178 @@
+/** From settings to what a process is started with: secrets are looked up and files read here, once. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import type { LogChoice } from './connectors/open-log.ts'
+import type { ReadModelChoice } from './connectors/read-model/open-read-model.ts'
+import { resolveSecret, type Secret, type SecretSources } from './gateway/config/secret.ts'
+import type { Config } from './gateway/config/settings.ts'
+import type { BeamlineConfig } from './main.ts'
+import { secretsOfEnvironment } from './processors/execute/blocks/secrets/source.ts'
+import type { BlockSettings } from './processors/execute/blocks/settings.ts'
+import type { TopologyOptions } from './topology/topology.ts'
+
+type Variables = SecretSources['variables']
+
+/** @throws {Error} for a secret or file that cannot be read; the message names the setting, not the secret */
+export function configure(config: Config, variables: Variables): BeamlineConfig {
+  const snapshots = config['kafka.snapshots'] ?? join(config.data, 'snapshots')
+  return {
+    dataFolder: config.data,
+    log: logOf(config, variables),
+    partitions: config.partitions,
+    roles: config.roles,
+    host: config.host,
+    port: config.port,
+    healthPort: config.health_port,
+    readModel: readModelOf(config, variables),
+    snapshotFolder: snapshots,
+    concurrency: defined({
+      io: config['concurrency.io'],
+      cpu: config['concurrency.cpu'],
+      gpu: config['concurrency.gpu'],
+    }),
+    blocks: blocksOf(config, variables),
+    topology: topologyOf(config),
+    admission: {
+      maxUndecided: config['limits.undecided'],
+      maxUnfinishedRuns: config['limits.unfinished_runs'],
+    },
+    gateway: { maxWaiting: config['limits.waiting_requests'] },
+    graceMs: config.grace,
+    examples: config.examples ?? config.log === 'embedded',
+  }
+}
+
+function logOf(config: Config, variables: Variables): LogChoice {
+  if (config.log === 'embedded') return { kind: 'embedded', options: embeddedRetention(config) }
+  return { kind: 'kafka', options: kafkaOptions(config, variables) }
+}
+
+type KafkaOptions = Extract<LogChoice, { readonly kind: 'kafka' }>['options']
+
+/** What the log on Kafka is opened with, also to plan and create its topics. */
+export function kafkaOptions(config: Config, variables: Variables): KafkaOptions {
+  const sasl = saslOf(config, variables)
+  const tls = tlsOf(config, variables)
+  return {
+    kafka: {
+      brokers: config['kafka.brokers'] ?? [],
+      clientId: config['kafka.client_id'] ?? `beamline-${hostname()}-${process.pid}`,
+      ...(tls === false ? {} : { tls }),
+      ...(sasl === null ? {} : { sasl }),
+    },
+    prefix: config['kafka.prefix'],
+    createTopics: config['kafka.create_topics'],
+    sessionTimeoutMs: config['kafka.session_timeout'],
+    topics: {
+      ...defined({
+        replicationFactor: config['kafka.replication'],
+        minInsyncReplicas: config['kafka.min_insync_replicas'],
+      }),
+      work: retentionOf(config['retention.work.age'], config['retention.work.size']),
+      events: retentionOf(config['retention.events.age'], config['retention.events.size']),
+    },
+    ...defined({ deployment: config['kafka.deployment'] }),
+  }
+}
+
+function tlsOf(config: Config, variables: Variables): NonNullable<KafkaOptions['kafka']['tls']> {
+  const ca = config['kafka.tls.ca']
+  const cert = config['kafka.tls.cert']
+  const key = config['kafka.tls.key']
+  const strict = config['kafka.tls.reject_unauthorized']
+  const asked = ca !== null || cert !== null || key !== null || !strict
+  if (!(config['kafka.tls.enabled'] ?? asked)) return false
+  if (!asked) return true
+  return {
+    rejectUnauthorized: strict,
+    ...defined({
+      ca: ca === null ? null : fileOf('kafka.tls.ca', ca),
+      cert: cert === null ? null : fileOf('kafka.tls.cert', cert),
+      key: key === null ? null : secretOf('kafka.tls.key', key, variables),
+    }),
+  }
+}
+
+function saslOf(config: Config, variables: Variables): NonNullable<KafkaOptions['kafka']['sasl']> | null {
+  const mechanism = config['kafka.sasl.mechanism']
+  const username = config['kafka.sasl.username']
+  const password = config['kafka.sasl.password']
+  if (mechanism === null || username === null || password === null) return null
+  return { mechanism, username, password: secretOf('kafka.sasl.password', password, variables) }
+}
+
+function embeddedRetention(config: Config): NonNullable<Extract<LogChoice, { readonly kind: 'embedded' }>['options']> {
+  return {
+    consumed: retentionOf(config['retention.work.age'], config['retention.work.size']),
+    events: retentionOf(config['retention.events.age'], config['retention.events.size']),
+  }
+}
+
+function retentionOf(maxAgeMs: number | null, maxBytes: number | null): { maxAgeMs?: number; maxBytes?: number } {
+  return defined({ maxAgeMs, maxBytes })
+}
+
+function readModelOf(config: Config, variables: Variables): ReadModelChoice {
+  const url = config['read_model.url']
+  if (config['read_model.kind'] === 'sqlite' || url === null) return { kind: 'sqlite' }
+  return { kind: 'postgres', url: secretOf('read_model.url', url, variables) }
+}
+
+function blocksOf(config: Config, variables: Variables): BlockSettings {
+  const file = config['secrets.store']
+  const key = config['secrets.key']
+  return {
+    egress: {
+      allow: config['egress.allow'] ?? [],
+      deny: config['egress.deny'] ?? [],
+      only: config['egress.only'],
+    },
+    http: { proxy: config.proxy },
+    secrets: {
+      folder: config['secrets.folder'],
+      values: secretsOfEnvironment(variables),
+      store: file === null || key === null ? null : { file, key: secretOf('secrets.key', key, variables) },
+    },
+  }
+}
+
+function topologyOf(config: Config): TopologyOptions {
+  return {
+    maxRunsPerTask: config['limits.runs_per_task'],
+    route: {
+      window: config['limits.assigned_per_task'],
+      graceMs: config['limits.worker_silence'],
+      longestMs: config['limits.attempt_age'],
+      maxStickyKeys: config['limits.sticky_keys_per_task'],
+    },
+    dlq: {
+      retentionMs: config['dead_letters.retention'],
+      maxLetters: config['dead_letters.per_task'],
+      maxBytes: config['dead_letters.bytes_per_task'],
+    },
+  }
+}
+
+function secretOf(name: string, secret: Secret, variables: Variables): string {
+  try {
+    return resolveSecret(secret, { variables, readFile: (path) => readFileSync(path, 'utf8') })
+  } catch (error) {
+    throw new Error(`${name}: ${(error as Error).message}`)
+  }
+}
+
+function fileOf(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new Error(`${name}: ${path} cannot be read: ${(error as NodeJS.ErrnoException).code}`)
+  }
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], null> }
+
+/** Without what is `null`. */
+function defined<const T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as Defined<T>
+}

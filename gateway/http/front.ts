@@ -1,0 +1,57 @@
+/**
+ * The listening socket of a process. It is there before anything else, so that a taken port is found at once and `/health`, `/readyz` and `/metrics` are
+ * answered while the log is still out of reach; the gateway takes over when it can serve.
+ */
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Environment } from '../../topology/environment.ts'
+
+export interface Front {
+  /** Base address, with the port that was taken. */
+  readonly url: string
+  /** For Fastify's `serverFactory`. */
+  readonly server: Server
+  /** Requests go here from now on. */
+  serve(handler: RequestListener): void
+  /** No new connections; those that are answered within the grace end by themselves, the others are cut. */
+  close(graceMs: number): Promise<void>
+}
+
+const BACKLOG = 1024
+/** Longer than load balancers keep idle connections, so that it is they who close them. */
+const KEEP_ALIVE_MS = 72_000
+
+/** @throws {Error} with `code`, e.g. `EADDRINUSE` */
+export async function openFront(host: string, port: number, environment: Environment, first: RequestListener) {
+  let handler = first
+  const server = createServer((request, response) => handler(request, response))
+  server.keepAliveTimeout = KEEP_ALIVE_MS
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port, backlog: BACKLOG }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  const front: Front = {
+    url: urlOf(server.address() as AddressInfo, host),
+    server,
+    serve(next) {
+      handler = next
+    },
+    async close(graceMs) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeIdleConnections()
+      const cancel = environment.after(graceMs, () => server.closeAllConnections())
+      await closed
+      cancel()
+    },
+  }
+  return front
+}
+
+function urlOf({ port, address, family }: AddressInfo, host: string): string {
+  const everywhere = address === '::' || address === '0.0.0.0'
+  const shown = everywhere ? '127.0.0.1' : host === 'localhost' ? 'localhost' : address
+  return `http://${family === 'IPv6' && shown.includes(':') ? `[${shown}]` : shown}:${port}`
+}
