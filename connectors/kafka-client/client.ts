@@ -16,6 +16,7 @@ import {
   type TransactionalProducer,
 } from './contract.ts'
 import { createFetcher } from './fetcher.ts'
+import { joinGroup } from './group.ts'
 import { createHealth, type Health } from './health.ts'
 import { findCommitted, findOffsets } from './offsets.ts'
 import { patchKafkajs } from './patches.ts'
@@ -94,8 +95,7 @@ class Client implements KafkaClient {
   }
 
   joinGroup(options: GroupOptions): Promise<GroupMember> {
-    const reason = `group ${options.groupId}: membership is not available yet`
-    return Promise.reject(new KafkaClientError('REFUSED', reason))
+    return joinGroup(() => this.#connections(), this.#environment, options)
   }
 
   listOffsets(partitions: readonly TopicPartition[], spec: OffsetSpec) {

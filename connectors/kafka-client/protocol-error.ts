@@ -27,6 +27,8 @@ const CODES: Readonly<Record<number, readonly [name: string, reaction: Reaction]
   19: ['NOT_ENOUGH_REPLICAS', 'again'],
   20: ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'again'],
   22: ['ILLEGAL_GENERATION', 'fenced'],
+  23: ['INCONSISTENT_GROUP_PROTOCOL', 'fatal'],
+  24: ['INVALID_GROUP_ID', 'fatal'],
   25: ['UNKNOWN_MEMBER_ID', 'fenced'],
   26: ['INVALID_SESSION_TIMEOUT', 'fatal'],
   27: ['REBALANCE_IN_PROGRESS', 'fenced'],
