@@ -16,6 +16,7 @@ import {
   type TaskLog,
   type TasksListener,
 } from '../log/port.ts'
+import { extended } from './extended.ts'
 import { HeldFeed } from './held-feed.ts'
 import type { SchemaRegistry } from './port.ts'
 import { WireTranslator } from './wire-translator.ts'
@@ -27,10 +28,7 @@ const APPEND_WAIT_MS = 5_000
 export function withSchemaRegistry(log: Log, registry: SchemaRegistry, environment: Environment): Log {
   const translator = new WireTranslator(registry, environment)
   const ready = (): Promise<void> => (registry.wireIds === null ? registry.start() : Promise.resolve())
-  return {
-    id: log.id,
-    partitions: log.partitions,
-    maxRecordBytes: log.maxRecordBytes,
+  return extended(log, {
     async openTask(taskId) {
       await ready()
       return translatingTaskLog(await log.openTask(taskId), translator)
@@ -48,13 +46,11 @@ export function withSchemaRegistry(log: Log, registry: SchemaRegistry, environme
       await ready()
       return log.joinTasks(listener)
     },
-    describe: () => log.describe(),
     health() {
       const { ready: isReady, reason } = registry.health()
       return isReady ? log.health() : { writable: false, reason }
     },
-    close: () => log.close(),
-  }
+  })
 }
 
 function inTime(ready: Promise<void>, registry: SchemaRegistry, environment: Environment): Promise<void> {
@@ -80,10 +76,7 @@ function translatingTaskLog(log: TaskLog, translator: WireTranslator): TaskLog {
     ]),
   )
   const feedOf = (topic: TaskTopic): HeldFeed => feeds.get(topic)!
-  return {
-    taskId: log.taskId,
-    start: log.start,
-    changelog: (from) => log.changelog(from),
+  return extended(log, {
     poll: (topic, max) => feedOf(topic).poll(max),
     position: (topic) => feedOf(topic).heldAt ?? log.position(topic),
     onRecords(callback) {
@@ -99,7 +92,7 @@ function translatingTaskLog(log: TaskLog, translator: WireTranslator): TaskLog {
       listener = () => {}
       return log.close()
     },
-  }
+  })
 }
 
 function translatingListener(listener: PoolListener, translator: WireTranslator): PoolListener {
@@ -125,19 +118,14 @@ function translatingPartition(partition: PoolPartition, translator: WireTranslat
     translator,
     () => listener(),
   )
-  return {
-    topic: partition.topic,
-    partition: partition.partition,
-    get progress() {
-      return partition.progress
-    },
+  return extended(partition, {
     poll: (max) => feed.poll(max),
     onRecords(callback) {
       listener = callback
       partition.onRecords(callback)
     },
     report: (results: readonly OutRecord[], progress) => partition.report(translator.outgoing(results), progress),
-  }
+  })
 }
 
 function translatingReader(
@@ -149,14 +137,10 @@ function translatingReader(
   ready: () => Promise<void>,
 ): LogReader {
   const reader = log.read(topic, partition, from)
-  return {
+  return extended(reader, {
     async next(max) {
       await ready()
       return translator.incomingAll(await reader.next(max))
     },
-    get position() {
-      return reader.position
-    },
-    close: () => reader.close(),
-  }
+  })
 }

@@ -38,9 +38,8 @@ export class WireTranslator {
 
   /** True for a record that is read as it is. */
   isOurs(record: LogRecord): boolean {
-    if (record.message !== null) return true
-    const id = schemaIdIn(record.value)
-    return id === null || (id < FIRST_REGISTERED_ID && this.#ids() === null)
+    if (this.#ids() !== null) return schemaIdIn(record.value) === null
+    return record.message !== null || (schemaIdIn(record.value) ?? 0) < FIRST_REGISTERED_ID
   }
 
   /** The record as the inside sees it; `null`: its schema has to be asked for first. */
@@ -83,7 +82,7 @@ export class WireTranslator {
   }
 
   #renumbered(record: LogRecord): LogRecord {
-    const id = record.message === null ? schemaIdIn(record.value) : null
+    const id = schemaIdIn(record.value)
     const ours = id === null ? undefined : this.#ids()?.fromWire.get(id)
     return ours === undefined ? record : { ...record, value: withSchemaId(record.value, ours) }
   }
