@@ -222,6 +222,6 @@ export class Task {
 /** Failures that trying again cannot mend. */
 function isFinal(error: Error): boolean {
   const code = (error as { code?: unknown }).code
-  if (error instanceof LogError) return code === 'FENCED' || code === 'LOG_CLOSED'
+  if (error instanceof LogError) return code === 'FENCED' || code === 'LOG_CLOSED' || code === 'OFFSET_OUT_OF_RANGE'
   return code === 'CHANGELOG_NEWER' || code === 'CHANGELOG_CORRUPT'
 }
