@@ -9,6 +9,7 @@ import { createLogger, type Logger } from './connectors/logging/logger.ts'
 import { createTaskLog } from './connectors/logging/task-log.ts'
 import { createExecutorMetrics } from './connectors/metrics/executor-metrics.ts'
 import { createGatewayMetrics, createRegistry } from './connectors/metrics/metrics.ts'
+import { createReadModelMetrics } from './connectors/metrics/read-model-metrics.ts'
 import { createTaskMetrics } from './connectors/metrics/task-metrics.ts'
 import { type LogChoice, type OpenedLog, openLog } from './connectors/open-log.ts'
 import { type OpenedReadModel, openReadModel, type ReadModelChoice } from './connectors/read-model/open-read-model.ts'
@@ -196,6 +197,7 @@ class Beamline {
     const onProblem = (message: string): void => this.#logger.warn({ component: 'read-model' }, message)
     const model = await openReadModel(readModel, { ...opened, dataFolder, projects, environment, onProblem })
     this.#closers.push(() => model.readModel.close())
+    createReadModelMetrics(this.#registry, model.readModel)
     return model
   }
 

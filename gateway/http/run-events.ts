@@ -60,9 +60,11 @@ async function collect(edge: Edge, reader: LogReader, runId: RunId, run: RunView
   try {
     for (let looked = 0; looked < MAX_LOOKED_AT; ) {
       if (end === 0 || reader.position >= end) return { events, next: null }
+      const before = reader.position
       const records = await reader.next(BATCH)
-      if (records.length === 0) break
-      looked += records.length
+      // a reader that moves on over what is no record gives none either
+      if (records.length === 0 && reader.position === before) break
+      looked += Math.max(1, records.length)
       for (const record of records) {
         if (record.offset >= end || record.timestampMs > lastMs) return { events, next: null }
         position = record.offset + 1

@@ -92,12 +92,16 @@ async function replayPartition(
 
 /** The next records; none if the reader has come to the end without any. @throws {Error} */
 async function nextBefore(end: number, reader: LogReader, environment: Environment): Promise<readonly LogRecord[]> {
-  const next = reader.next(BATCH)
+  let next = reader.next(BATCH)
   for (let waitedMs = 0; waitedMs < LOG_PATIENCE_MS; waitedMs += LOOK_AGAIN_MS) {
+    const before = reader.position
     const records = await settledWithin(next, LOOK_AGAIN_MS, environment)
     if (records !== null && records.length > 0) return records
     if (reader.position >= end) return []
-    if (records !== null) break
+    if (records === null) continue
+    // a reader that moves on over what is no record gives none either
+    if (reader.position === before) break
+    next = reader.next(BATCH)
   }
   throw new Error('the log gives no events although there are some')
 }

@@ -75,9 +75,11 @@ export class EventTail {
   async #follow(reader: LogReader): Promise<void> {
     try {
       while (!this.#closed) {
+        const before = reader.position
         const records = await reader.next(BATCH)
         if (this.#closed) return
-        if (records.length === 0) throw new Error('the log was closed')
+        // a reader that moves on over what is no record gives none either
+        if (records.length === 0 && reader.position === before) throw new Error('the log was closed')
         for (const record of records) {
           const event = liveEventOf(record)
           if (event === null) continue
