@@ -1,0 +1,61 @@
+import { realEnvironment } from '../../../connectors/environment.ts'
+import { connectKafka } from '../../../connectors/kafka-client/client.ts'
+import type { KafkaClient, KafkaOptions, KafkaRecord } from '../../../connectors/kafka-client/contract.ts'
+
+export function connect(brokers: readonly string[], options: Partial<KafkaOptions> = {}): Promise<KafkaClient> {
+  return connectKafka({ brokers, clientId: 'test', ...options }, realEnvironment)
+}
+
+export async function createTopic(
+  client: KafkaClient,
+  topic: string,
+  numPartitions: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
+  await client.admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: false })
+  const partitions = Array.from({ length: numPartitions }, (_, partition) => ({ topic, partition }))
+  await client.listOffsets(partitions, 'end')
+}
+
+export function record(topic: string, partition: number, value: string | Uint8Array): KafkaRecord {
+  return { topic, partition, key: Buffer.from('key'), value: Buffer.from(value), headers: [['name', Buffer.from('x')]] }
+}
+
+/** All committed values of a partition, in order. */
+export async function committedValues(client: KafkaClient, topic: string, partition: number): Promise<string[]> {
+  const end = (await client.listOffsets([{ topic, partition }], 'stable')).get(`${topic}/${partition}`)!
+  const fetcher = client.createFetcher({ maxWaitMs: 50 })
+  const values: string[] = []
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const feed = fetcher.add({ topic, partition }, 0)
+      const read = () => {
+        try {
+          for (let some = feed.poll(1_000); some.length > 0; some = feed.poll(1_000)) {
+            values.push(...some.map(({ value }) => String(value)))
+          }
+          if (feed.position >= end) resolve()
+        } catch (error) {
+          reject(error)
+        }
+      }
+      feed.onRecords(read)
+      read()
+    })
+  } finally {
+    await fetcher.close()
+  }
+  return values
+}
+
+/** Same numbers for the same seed (mulberry32). */
+export function numbersFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
