@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { realEnvironment } from '../../../connectors/environment.ts'
 import { runCli } from '../../../gateway/cli/cli.ts'
 import type { CliDependencies } from '../../../gateway/cli/dependencies.ts'
+import type { LoadedConfig } from '../../../gateway/config/load-config.ts'
 import type { VerifyReport } from '../../../topology/verify/report.ts'
 import { openWorld, type World } from '../support.ts'
 
@@ -165,7 +166,11 @@ describe('beamline', () => {
     [['run', 'submit', 'greet', '--input', '{'], /the input is not JSON/],
     [['topic', 'produce', 'events'], /takes no records from outside/],
     [['topic', 'tail', 'events', '--from', '7'], /--from 7 needs --partition/],
-    [['start', '--port', '99999'], /the port is '99999'/],
+    [['start', '--port', '99999'], /--port: port: found 99999; expected a whole number from 0 to 65535/],
+    [['start', '--set', 'prot=1'], /--set: unknown setting 'prot'; did you mean 'port'/],
+    [['start', '--set', 'port'], /--set port is no setting; expected NAME=VALUE/],
+    [['start', '--roles', 'gateway'], /without tasks/],
+    [['start', '--log', 'kafka'], /kafka\.brokers is not set/],
   ])('ends with 2 on %j', async (args, message) => {
     const { code, err, out } = await beamline(args)
     expect({ code, out }).toEqual({ code: 2, out: '' })
@@ -192,14 +197,44 @@ describe('beamline', () => {
     expect(JSON.parse(err)).toMatchObject({ ok: false, error: { message: expect.stringMatching(/no run id/) } })
   })
 
-  it('starts a node with options, variables or defaults', async () => {
-    const started: unknown[] = []
-    const startNode: CliDependencies['startNode'] = async (config) => {
-      started.push(config)
+  it('starts a process with a file, variables and flags', async () => {
+    const started: LoadedConfig[] = []
+    const startNode: CliDependencies['startNode'] = async (loaded) => {
+      started.push(loaded)
       return 7
     }
-    expect((await beamline(['start', '--port', '0', '--data', 'here'], { startNode })).code).toBe(7)
-    expect(started).toEqual([{ host: '127.0.0.1', port: 0, dataFolder: 'here' }])
+    writeFileSync(path('settings.yaml'), 'grace: 5s\ndata: there\nhost: 0.0.0.0\n')
+    const variables = { BEAMLINE_DATA: 'where', BEAMLINE_HOST: '127.0.0.2' }
+    const args = [
+      'start',
+      '--config',
+      path('settings.yaml'),
+      '--port',
+      '0',
+      '--data',
+      'here',
+      '--set',
+      'log_level=warn',
+    ]
+    expect((await beamline(args, { startNode, variables })).code).toBe(7)
+    const { config, sources } = started[0]!
+    expect(config).toMatchObject({ host: '127.0.0.2', port: 0, data: 'here', log_level: 'warn', grace: 5_000 })
+    expect([sources.port, sources.data, sources.host, sources.grace]).toEqual([
+      '--port',
+      '--data',
+      'BEAMLINE_HOST',
+      `${path('settings.yaml')}:1`,
+    ])
+  })
+
+  it('shows the configuration with where it came from', async () => {
+    const variables = { BEAMLINE_PORT: '9000', BEAMLINE_KAFKA_SASL_PASSWORD: 'hunter2' }
+    const shown = await beamline(['config', 'show', '--roles', 'tasks', '--json'], { variables })
+    const { settings } = JSON.parse(shown.out) as { settings: readonly { name: string; source: string }[] }
+    expect(settings.find(({ name }) => name === 'port')).toEqual({ name: 'port', value: 9000, source: 'BEAMLINE_PORT' })
+    expect(shown.out + shown.err).not.toContain('hunter2')
+    // what is wrong is said after what there is
+    expect(shown).toMatchObject({ code: 2, err: expect.stringMatching(/kafka\.sasl\.mechanism is not/) })
   })
 
   it('ends with 1 when the check finds something', async () => {
