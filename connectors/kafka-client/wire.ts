@@ -98,7 +98,9 @@ export class Writer {
     if (value === null) return this.int16(-1)
     const size = Buffer.byteLength(value)
     this.int16(size)
-    this.#buffer.write(value, this.reserve(size), size, 'utf8')
+    // before the buffer is named: it may be replaced
+    const at = this.reserve(size)
+    this.#buffer.write(value, at, size, 'utf8')
     return this
   }
 
@@ -152,7 +154,8 @@ export class Writer {
   varstring(value: string): this {
     const size = Buffer.byteLength(value)
     this.varint(size)
-    this.#buffer.write(value, this.reserve(size), size, 'utf8')
+    const at = this.reserve(size)
+    this.#buffer.write(value, at, size, 'utf8')
     return this
   }
 
@@ -160,7 +163,8 @@ export class Writer {
     if (value === null) return this.uvarint(0)
     const size = Buffer.byteLength(value)
     this.uvarint(size + 1)
-    this.#buffer.write(value, this.reserve(size), size, 'utf8')
+    const at = this.reserve(size)
+    this.#buffer.write(value, at, size, 'utf8')
     return this
   }
 
