@@ -66,7 +66,7 @@ export class BuiltInRegistry implements SchemaRegistryHandle, SubjectStore {
     return this.#follower.current()
   }
 
-  register(subject: string, text: string): Promise<{ readonly id: number; readonly version: number }> {
+  async register(subject: string, text: string): Promise<{ readonly id: number; readonly version: number }> {
     const schema = parsed(text)
     return this.#untilAccepted(`subject '${subject}'`, async (view) => {
       const known = view.find(subject, schema.canonical)

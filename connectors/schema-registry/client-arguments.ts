@@ -8,11 +8,19 @@ import type { ExternalRegistryOptions } from './options.ts'
 export type HttpAgent = Agent
 type Arguments = ConstructorParameters<typeof Client>[0]
 type Middleware = NonNullable<Arguments['middlewares']>[number]
+type Response = Parameters<NonNullable<NonNullable<Arguments['retry']>['validateRetry']>>[0]
 
 const DEFAULT_TIMEOUT_MS = 5_000
 const MAX_SOCKETS = 8
-/** All fields are given: the client merges them into defaults that all its instances share. */
-const RETRY = { retries: 2, initialRetryTimeInSecs: 0.2, maxRetryTimeInSecs: 1, factor: 0.2, multiplier: 2 }
+/** All fields are given: the client merges them into defaults that all its instances share. Only requests that change nothing are repeated. */
+const RETRY = {
+  retries: 2,
+  initialRetryTimeInSecs: 0.2,
+  maxRetryTimeInSecs: 1,
+  factor: 0.2,
+  multiplier: 2,
+  validateRetry: (response: Response) => response.status() >= 500 || response.error() !== null,
+}
 
 /** @throws {SchemaRegistryError} `SCHEMA_INVALID` when the URL is none */
 export function clientArguments(options: ExternalRegistryOptions): Arguments & { readonly agent: HttpAgent } {
@@ -24,7 +32,7 @@ export function clientArguments(options: ExternalRegistryOptions): Arguments & {
     host: `${url.origin}${url.pathname.replace(/\/+$/, '')}`,
     agent: url.protocol === 'https:' ? new TlsAgent({ ...sockets, ...tls }) : new Agent(sockets),
     retry: RETRY,
-    middlewares: [withTimeout(timeoutMs), withoutAnswer],
+    middlewares: [withTimeout(timeoutMs)],
     ...(username === undefined ? {} : { auth: { username, password } }),
   }
 }
@@ -49,11 +57,3 @@ function withTimeout(timeoutMs: number): Middleware {
     },
   })
 }
-
-/** The client shows a request that got no answer as status 400; it is told apart here. */
-const withoutAnswer: Middleware = () => ({
-  response: (next) =>
-    next().catch((response) => {
-      throw response.error() === null ? response : response.enhance({ status: 503 })
-    }),
-})

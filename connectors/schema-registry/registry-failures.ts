@@ -1,6 +1,8 @@
 /** What a failure of the registry's client means for us. */
 import { SchemaRegistryError } from '../../topology/schema-registry/port.ts'
 
+const NO_ANSWER = /^Error, status 400: /
+
 /** `what`: the subject or id that was asked for. */
 export function failureOf(error: unknown, url: string, what: string): SchemaRegistryError | 'NOT_FOUND' {
   if (error instanceof SchemaRegistryError) return error
@@ -12,7 +14,7 @@ export function failureOf(error: unknown, url: string, what: string): SchemaRegi
     const mend = 'expected BACKWARD or stricter; set it at PUT /config/{subject}'
     return new SchemaRegistryError('INCOMPATIBLE', `${what} has compatibility ${found} at ${url}; ${mend}`, options)
   }
-  switch (status) {
+  switch (isWithoutAnswer(status, said) ? 503 : status) {
     case 404:
       return 'NOT_FOUND'
     case 401:
@@ -27,11 +29,16 @@ export function failureOf(error: unknown, url: string, what: string): SchemaRegi
   if (typeof status === 'number') {
     return new SchemaRegistryError(
       'UNREACHABLE',
-      `the schema registry at ${url} cannot be asked for ${what}: ${said}`,
+      `the schema registry at ${url} cannot be asked for ${what}: ${said.replace(NO_ANSWER, '')}`,
       options,
     )
   }
   return new SchemaRegistryError('SCHEMA_INVALID', `${what} at ${url} cannot be read: ${name}: ${said}`, options)
+}
+
+/** The client shows a request that got no answer as a status 400 whose body is the error's text. */
+function isWithoutAnswer(status: unknown, said: string): boolean {
+  return status === 400 && NO_ANSWER.test(said)
 }
 
 /** The level that a subject has where another was expected; the client tells it in words only. */

@@ -27,7 +27,7 @@ export function answerRegistryError(error: unknown, reply: FastifyReply): void {
   const { status, errorCode, message } = answerOf(error)
   reply.code(status).type('application/vnd.schemaregistry.v1+json')
   if (status === 503) reply.header('retry-after', '5')
-  reply.send(JSON.stringify({ error_code: errorCode, message }))
+  reply.send(Buffer.from(JSON.stringify({ error_code: errorCode, message })))
 }
 
 function answerOf(error: unknown): Pick<RegistryAnswer, 'status' | 'errorCode' | 'message'> {

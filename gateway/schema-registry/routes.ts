@@ -124,7 +124,8 @@ function paramsOf(request: FastifyRequest): Params {
 }
 
 function send(reply: FastifyReply, body: unknown): FastifyReply {
-  return reply.type(REGISTRY_MEDIA_TYPE).send(JSON.stringify(body))
+  // as bytes, since the type is registered without a character set
+  return reply.type(REGISTRY_MEDIA_TYPE).send(Buffer.from(JSON.stringify(body)))
 }
 
 function schemaOf(view: RegistryView, id: string): string {
