@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { LogChoice } from './connectors/open-log.ts'
+import type { LogChoice, RegistryChoice } from './connectors/open-log.ts'
 import type { ReadModelChoice } from './connectors/read-model/open-read-model.ts'
 import { resolveSecret, type Secret, type SecretSources } from './gateway/config/secret.ts'
 import type { Config } from './gateway/config/settings.ts'
@@ -45,7 +45,8 @@ export function configure(config: Config, variables: Variables): BeamlineConfig 
 
 function logOf(config: Config, variables: Variables): LogChoice {
   if (config.log === 'embedded') return { kind: 'embedded', options: embeddedRetention(config) }
-  return { kind: 'kafka', options: kafkaOptions(config, variables) }
+  const registry = registryOf(config, variables)
+  return { kind: 'kafka', options: kafkaOptions(config, variables), ...(registry === null ? {} : { registry }) }
 }
 
 type KafkaOptions = Extract<LogChoice, { readonly kind: 'kafka' }>['options']
@@ -100,6 +101,30 @@ function saslOf(config: Config, variables: Variables): NonNullable<KafkaOptions[
   const password = config['kafka.sasl.password']
   if (mechanism === null || username === null || password === null) return null
   return { mechanism, username, password: secretOf('kafka.sasl.password', password, variables) }
+}
+
+function registryOf(config: Config, variables: Variables): RegistryChoice | null {
+  const url = config['schema_registry.url']
+  if (url === null) return null
+  const ca = config['schema_registry.tls.ca']
+  const cert = config['schema_registry.tls.cert']
+  const key = config['schema_registry.tls.key']
+  const password = config['schema_registry.password']
+  return {
+    url,
+    ...defined({
+      username: config['schema_registry.username'],
+      password: password === null ? null : secretOf('schema_registry.password', password, variables),
+    }),
+    tls: {
+      rejectUnauthorized: config['schema_registry.tls.reject_unauthorized'],
+      ...defined({
+        ca: ca === null ? null : fileOf('schema_registry.tls.ca', ca),
+        cert: cert === null ? null : fileOf('schema_registry.tls.cert', cert),
+        key: key === null ? null : secretOf('schema_registry.tls.key', key, variables),
+      }),
+    },
+  }
 }
 
 function embeddedRetention(config: Config): NonNullable<Extract<LogChoice, { readonly kind: 'embedded' }>['options']> {

@@ -21,6 +21,7 @@ import { type Front, openFront } from './gateway/http/front.ts'
 import { createGateway, type Gateway } from './gateway/http/gateway.ts'
 import { statusRoutes } from './gateway/http/status-routes.ts'
 import type { GatewayOptions } from './gateway/ports.ts'
+import { registerSchemaRegistry } from './gateway/schema-registry/routes.ts'
 import { builtInBlocks } from './processors/execute/blocks/registry.ts'
 import { type BlockSettings, blockSettingsOf } from './processors/execute/blocks/settings.ts'
 import type { Pool } from './schemas/topics.ts'
@@ -116,6 +117,7 @@ class Beamline {
   #node: Node | null = null
   #readModel: OpenedReadModel | null = null
   #stopped: Error | null = null
+  readonly #ending = new AbortController()
   /** In the order of opening; closed in the reverse. */
   readonly #closers: (() => Promise<void>)[] = []
   #closed: Promise<void> | null = null
@@ -124,6 +126,7 @@ class Beamline {
     this.#config = config
     this.#roles = new Set(config.roles ?? ROLES)
     this.#logger = config.logger ?? createLogger({ environment, level: 'warn' })
+    config.signal?.addEventListener('abort', () => this.#ending.abort(), { once: true })
   }
 
   async start(): Promise<BeamlineNode> {
@@ -152,6 +155,7 @@ class Beamline {
 
   async #close(): Promise<void> {
     this.#stopping = true
+    this.#ending.abort()
     await this.#node?.drain()
     for (const closer of this.#closers.splice(0).reverse()) await closer()
   }
@@ -174,20 +178,29 @@ class Beamline {
   }
 
   async #openLog(): Promise<OpenedLog> {
-    const { dataFolder, partitions = DEFAULT_PARTITIONS, log: choice = { kind: 'embedded' }, signal } = this.#config
+    const { dataFolder, partitions = DEFAULT_PARTITIONS, log: choice = { kind: 'embedded' } } = this.#config
     const onProblem = (message: string): void => this.#logger.warn({ component: 'log' }, message)
-    const opened = await untilReachable({
+    const registersSchemas = this.#roles.has('gateway')
+    const opened = await this.#insist(() =>
+      openLog(choice, { dataFolder, partitions, environment, registersSchemas, onProblem }),
+    )
+    this.#closers.push(() => opened.close())
+    return opened
+  }
+
+  /** Tries for as long as the cluster cannot be reached. */
+  async #insist<T>(attempt: () => Promise<T>): Promise<T> {
+    const done = await untilReachable({
       environment,
-      attempt: () => openLog(choice, { dataFolder, partitions, environment, onProblem }),
+      attempt,
       onFailure: (error, retryInMs) => {
         this.#waitsFor = error.message
         this.#logger.warn({ component: 'log', code: error.code }, `${error.message}; trying again in ${retryInMs} ms`)
       },
-      signal: signal ?? new AbortController().signal,
+      signal: this.#ending.signal,
     })
     this.#waitsFor = 'this process is starting'
-    this.#closers.push(() => opened.log.close())
-    return opened
+    return done
   }
 
   async #openReadModel(opened: OpenedLog): Promise<OpenedReadModel | null> {
@@ -195,7 +208,9 @@ class Beamline {
     if (!projects && !this.#roles.has('gateway')) return null
     const { dataFolder, readModel = { kind: 'sqlite' } } = this.#config
     const onProblem = (message: string): void => this.#logger.warn({ component: 'read-model' }, message)
-    const model = await openReadModel(readModel, { ...opened, dataFolder, projects, environment, onProblem })
+    const model = await this.#insist(() =>
+      openReadModel(readModel, { ...opened, dataFolder, projects, environment, onProblem }),
+    )
     this.#closers.push(() => model.readModel.close())
     createReadModelMetrics(this.#registry, model.readModel)
     return model
@@ -245,7 +260,7 @@ class Beamline {
     return pools.map((pool) => ({ pool, concurrency: concurrency?.[pool] ?? DEFAULT_CONCURRENCY[pool], blocks }))
   }
 
-  #createGateway(front: Front, { kind, log }: OpenedLog, node: Node): Gateway {
+  #createGateway(front: Front, { kind, log, subjects }: OpenedLog, node: Node): Gateway {
     const load = sampleLoad(log, node, environment, LOAD_REFRESH_MS[kind])
     const gateway = createGateway({
       log,
@@ -264,6 +279,7 @@ class Beamline {
       ...(this.#config.gateway === undefined ? {} : { options: this.#config.gateway }),
     })
     this.#closers.push(gateway.close)
+    if (subjects !== null) registerSchemaRegistry(gateway.app, subjects)
     return gateway
   }
 
@@ -273,7 +289,7 @@ class Beamline {
   }
 
   async #pause(): Promise<void> {
-    this.#config.signal?.throwIfAborted()
+    this.#ending.signal.throwIfAborted()
     if (this.#stopped !== null) throw this.#stopped
     await new Promise<void>((resolve) => environment.after(READY_POLL_MS, resolve))
   }
@@ -281,7 +297,7 @@ class Beamline {
   async #publishExamples(gateway: Gateway): Promise<number> {
     return publishExamples(gateway.app, await exampleFlows(), {
       environment,
-      signal: this.#config.signal,
+      signal: this.#ending.signal,
       onFailure: (message) => {
         this.#waitsFor = message
         this.#logger.warn({ component: 'gateway' }, message)

@@ -10,7 +10,7 @@ export interface ExampleFlow {
 
 export interface PublishExamples {
   readonly environment: Environment
-  readonly signal: AbortSignal | undefined
+  readonly signal: AbortSignal
   /** Told why it has not worked yet. */
   readonly onFailure: (message: string) => void
 }
@@ -43,7 +43,7 @@ async function insist(
   request: InjectOptions,
 ): Promise<string> {
   for (;;) {
-    options.signal?.throwIfAborted()
+    options.signal.throwIfAborted()
     const answer = await app.inject(request)
     if (answer.statusCode < 300) return answer.body
     if (!LATER.includes(answer.statusCode)) throw new Error(`${what}: ${answer.body}`)

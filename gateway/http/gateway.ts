@@ -2,7 +2,7 @@
 import { type FastifyInstance, fastify } from 'fastify'
 import { createDeadLetterCommands } from '../dead-letter-commands.ts'
 import { Definitions } from '../definitions.ts'
-import { RequestError } from '../errors.ts'
+import { knownFailure, RequestError } from '../errors.ts'
 import { LiveEvents } from '../live/live-events.ts'
 import { DEFAULT_OPTIONS, type GatewayDependencies } from '../ports.ts'
 import { Publisher } from '../publish.ts'
@@ -58,6 +58,7 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
     awaitRun: waits.awaitRun,
   }
   const app = createApp(edge)
+  let closed = false
   return {
     app,
     async listen(host, port) {
@@ -65,16 +66,21 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       return app.listen({ host, port, backlog: 1024 })
     },
     async serve() {
-      await definitions.current()
+      await insist(
+        () => definitions.current(),
+        dependencies,
+        () => closed,
+      )
       await app.ready()
       front?.serve(app.routing)
     },
     async close() {
+      closed = true
       waits.end()
-      const closed = app.close()
-      await (front === undefined ? closed : front.close(CLOSE_GRACE_MS))
+      const ended = app.close()
+      await (front === undefined ? ended : front.close(CLOSE_GRACE_MS))
       replies.close()
-      await closed
+      await ended
       definitions.close()
     },
   }
@@ -108,6 +114,25 @@ function createApp(edge: Edge): FastifyInstance {
   registerTopics(app, edge)
   registerHealth(app, edge)
   return app
+}
+
+const RETRY_MS = 500
+
+/** The log may be out of reach for a while. */
+async function insist(
+  attempt: () => Promise<void>,
+  { environment, logger }: GatewayDependencies,
+  isClosed: () => boolean,
+): Promise<void> {
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (isClosed() || knownFailure(error)?.status !== 503) throw error
+      logger.warn({ component: 'gateway', error }, 'the definitions cannot be read yet; trying again')
+      await new Promise<void>((resolve) => environment.after(RETRY_MS, resolve))
+    }
+  }
 }
 
 /** What runs is brought to an end, so questions are still answered; new work would only be left behind. */

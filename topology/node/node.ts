@@ -4,10 +4,11 @@ import type { Pool } from '../../schemas/topics.ts'
 import type { Environment } from '../environment.ts'
 import { type ExecutorHandle, type ExecutorObserver, startExecutor } from '../executor/executor.ts'
 import type { ExecutorOptions } from '../executor/options.ts'
-import type { Log, Membership } from '../log/port.ts'
+import { type Log, LogError, type Membership } from '../log/port.ts'
 import type { TaskObserver } from '../task/observer.ts'
 import { Task, type TaskOptions } from '../task/task.ts'
 import type { Topology } from '../topology.ts'
+import { untilReachable } from './until-reachable.ts'
 
 export interface PoolRole {
   readonly pool: Pool
@@ -38,6 +39,8 @@ export class Node {
   readonly #executors: ExecutorHandle[] = []
   #membership: Membership | null = null
   #state: 'joining' | 'joined' | 'leaving' = 'joining'
+  #joinProblem: string | null = null
+  readonly #ending = new AbortController()
 
   constructor(config: NodeConfig) {
     this.#config = config
@@ -46,12 +49,14 @@ export class Node {
   async start(): Promise<void> {
     const { log, tasks, pools } = this.#config
     if (tasks) {
-      this.#membership = await log.joinTasks({
-        onAssigned: (taskId) => this.#startTask(taskId),
-        onRevoked: (taskId) => this.#endTask(taskId),
-      })
+      const join = () =>
+        log.joinTasks({
+          onAssigned: (taskId) => this.#startTask(taskId),
+          onRevoked: (taskId) => this.#endTask(taskId),
+        })
+      this.#membership = await this.#insist(join)
     }
-    for (const role of pools) this.#executors.push(await this.#startExecutor(role))
+    for (const role of pools) this.#executors.push(await this.#insist(() => this.#startExecutor(role)))
     if (this.#state === 'joining') this.#state = 'joined'
   }
 
@@ -70,7 +75,7 @@ export class Node {
     const { writable, reason } = this.#config.log.health()
     if (!writable) return reason ?? 'the log takes no records'
     if (this.#state === 'leaving') return 'this process is stopping'
-    if (this.#state === 'joining') return 'the tasks and pools are being joined'
+    if (this.#state === 'joining') return this.#joinProblem ?? 'the tasks and pools are being joined'
     return this.#tasksWaitFor() ?? this.#poolsWaitFor()
   }
 
@@ -94,6 +99,7 @@ export class Node {
   /** Executors first, so that what they finish is still decided; then the tasks. */
   async drain(): Promise<void> {
     this.#state = 'leaving'
+    this.#ending.abort(new LogError('LOG_CLOSED', 'this process is stopping'))
     await Promise.all(this.#executors.map((executor) => executor.drain()))
     await Promise.all(this.tasks.map((task) => task.drain()))
     this.#tasks.clear()
@@ -102,9 +108,22 @@ export class Node {
 
   /** Stops as a crash would, for simulation. */
   kill(): void {
+    this.#ending.abort(new LogError('LOG_CLOSED', 'this process was killed'))
     for (const executor of this.#executors) executor.kill()
     for (const task of this.#tasks.values()) task.kill()
     this.#tasks.clear()
+  }
+
+  /** A group that cannot be joined for want of a broker is joined later. */
+  #insist<T>(attempt: () => Promise<T>): Promise<T> {
+    return untilReachable({
+      environment: this.#config.environment,
+      attempt,
+      onFailure: (error) => {
+        this.#joinProblem = error.message
+      },
+      signal: this.#ending.signal,
+    })
   }
 
   #startTask(taskId: number): void {
