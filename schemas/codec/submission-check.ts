@@ -31,7 +31,7 @@ export function checkSubmission(fields: Fields, context: SubmissionContext): Sub
   if (typeof flow !== 'string' || !isFlowName(flow)) throw invalid('flow', flow, FLOW_NAME_FORM)
   if (typeof tenant !== 'string' || !isTenantId(tenant)) {
     throw invalid(
-      'tenant',
+      headers?.tenant_id === undefined ? 'tenant' : 'header tenant_id',
       tenant,
       'up to 128 letters, digits, dots, colons, hyphens or underscores, beginning with a letter or digit',
     )
@@ -46,7 +46,10 @@ export function checkSubmission(fields: Fields, context: SubmissionContext): Sub
     flow,
     version: integer('version', fields.version, 1, MAX_VERSION),
     input: payload('input', fields.input ?? null, MAX_INPUT_BYTES),
-    idempotencyKey: key('idempotency_key', headers?.idempotency_key ?? fields.idempotency_key),
+    idempotencyKey:
+      headers?.idempotency_key === undefined
+        ? key('idempotency_key', fields.idempotency_key)
+        : key('header idempotency_key', headers.idempotency_key),
     stickyKey: key('sticky_key', fields.sticky_key),
     priority: integer('priority', fields.priority, 0, 9),
     metadata: metadata(fields.metadata),

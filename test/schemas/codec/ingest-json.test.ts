@@ -74,6 +74,15 @@ describe('a submission in JSON', () => {
     expect(record).toEqual({ ...fullRecord, tenant: 'b', idempotencyKey: 'h', traceparent: other })
   })
 
+  test.each([
+    [{ tenant_id: 'a b' }, "header tenant_id is 'a b'; expected"],
+    [{ tenant_id: '' }, "header tenant_id is ''; expected"],
+    [{ idempotency_key: '' }, "header idempotency_key is ''; expected 1 to 256 characters"],
+    [{ idempotency_key: 'x'.repeat(257) }, 'header idempotency_key is'],
+  ])('a header that cannot be obeyed is refused by its name: %j', (headers, message) => {
+    expect(() => parseSubmission(bytes(full), { ...context, headers })).toThrow(message)
+  })
+
   test('a trace header that is none is passed over', () => {
     expect(parseSubmission(bytes(full), { ...context, headers: { traceparent: 'x' } }).traceparent).toBe(TRACE)
   })
