@@ -31,11 +31,10 @@ export function createInsistence(
     const unknownTopic = error instanceof ProtocolError && error.reaction === 'topic'
     if (!isPassing(error) || elapsedMs >= (unknownTopic ? Math.min(UNKNOWN_TOPIC_MS, limitMs) : limitMs)) throw error
     if (closed()) throw new KafkaClientError('CLOSED', 'the transactional producer is closed', { cause: error })
-    const concurrent = error instanceof ProtocolError && error.errorName === 'CONCURRENT_TRANSACTIONS'
+    const concurrent = isConcurrent(error)
     if (!concurrent) connections.health.failed('transaction', `transaction: ${(error as Error).message}`)
     if (mayHaveMoved(error)) connections.forget()
-    // The transaction before this one is finished within a few milliseconds.
-    await wait(environment, concurrent ? 1 : Math.min(2 ** Math.min(tries, 10), 200))
+    await wait(environment, concurrent ? concurrentWaitMs(tries) : Math.min(2 ** Math.min(tries, 10), 200))
   }
   const insist = async <T>(attempt: () => Promise<T>): Promise<T> => {
     for (let tries = 1; ; tries++) {
@@ -48,3 +47,11 @@ export function createInsistence(
   }
   return { insist, sitOut }
 }
+
+/** The transaction before this one is not finished yet. */
+export function isConcurrent(error: unknown): boolean {
+  return error instanceof ProtocolError && error.errorName === 'CONCURRENT_TRANSACTIONS'
+}
+
+/** It takes less than a millisecond on a quiet broker; a busy one is not helped by more questions. */
+const concurrentWaitMs = (tries: number): number => Math.min(1 + Math.floor(tries / 4), 5)

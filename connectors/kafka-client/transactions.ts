@@ -23,7 +23,7 @@ import {
   type TopicPartition,
   type TransactionalProducer,
 } from './contract.ts'
-import { createInsistence, type Insistence } from './insist.ts'
+import { createInsistence, type Insistence, isConcurrent } from './insist.ts'
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -99,9 +99,10 @@ class EpochProducer implements TransactionalProducer {
       const insistence = this.#insistence()
       if (this.#lost) await this.#bumpEpoch(insistence)
       this.#open = true
+      const added = this.#addPartitions(records, insistence)
       const written = await bothOrNone(
-        records.length > 0 ? this.#write(records, insistence) : Promise.resolve([]),
-        offsets.length > 0 ? this.#commitOffsets(transaction, insistence) : Promise.resolve(),
+        this.#write(records, added, insistence),
+        this.#commitOffsets(transaction, added, insistence),
       )
       this.#enter('ending')
       this.#open = false
@@ -125,9 +126,18 @@ class EpochProducer implements TransactionalProducer {
     this.#connections.close()
   }
 
-  async #write(records: readonly KafkaRecord[], insistence: Insistence): Promise<readonly number[]> {
+  async #addPartitions(records: readonly KafkaRecord[], insistence: Insistence): Promise<void> {
+    if (records.length === 0) return
     const request = addPartitionsToTxn(this.#producer, partitionsOf(records))
     await insistence.insist(async () => (await this.#coordinator()).send(request))
+  }
+
+  async #write(
+    records: readonly KafkaRecord[],
+    added: Promise<void>,
+    insistence: Insistence,
+  ): Promise<readonly number[]> {
+    await added
     const options = {
       ...this.#producer,
       transactional: true,
@@ -137,9 +147,16 @@ class EpochProducer implements TransactionalProducer {
     return writeRecords(records, options, this.#sequences, this.#connections, insistence)
   }
 
-  async #commitOffsets({ groupId, offsets }: Transaction, insistence: Insistence): Promise<void> {
+  async #commitOffsets({ groupId, offsets }: Transaction, added: Promise<void>, insistence: Insistence): Promise<void> {
+    if (offsets.length === 0) return
     const add = addOffsetsToTxn(this.#producer, groupId)
-    await insistence.insist(async () => (await this.#coordinator()).send(add))
+    const attempt = async () => (await this.#coordinator()).send(add)
+    await attempt().catch(async (error: unknown) => {
+      // While the last transaction is not finished one of the two requests is enough to find out when it is.
+      if (isConcurrent(error)) await added
+      else await insistence.sitOut(error, 1)
+      await insistence.insist(attempt)
+    })
     const commit = txnOffsetCommit(this.#producer, groupId, offsets)
     await insistence.insist(async () => (await this.#connections.coordinator('group', groupId)).send(commit))
   }
