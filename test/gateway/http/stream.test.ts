@@ -86,7 +86,7 @@ describe('GET /api/v1/stream', () => {
     const header = { 'x-tenant-id': 'cut' }
     await world.publish(FLOW, header)
     const seen: string[] = []
-    let expected: string[] | null = null
+    let expected = null as string[] | null
     const runs = Promise.all(Array.from({ length: 120 }, () => submit(header)))
     const told = runs.then(async (answers) => {
       const ids = answers.map(({ body }) => body.run_id)

@@ -1,0 +1,144 @@
+/**
+ * `npm run load -- TEST [NAME=VALUE...] [--url URL] [--report FOLDER]`: runs one of the k6 scripts against a Beamline that is there already, or against one that it starts
+ * on an empty folder. Ends with a report; the exit code is 0 only if every threshold was kept and every accepted run has ended.
+ */
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, promisify } from 'node:util'
+import { BeamlineProcess } from '../process/beamline-process.ts'
+import { freePort } from '../process/free-port.ts'
+import { buildK6, NoK6 } from './build.ts'
+import { reportHtml } from './report.ts'
+import { Sampler } from './sampler.ts'
+import { accountOf, parseSeries, type Summary, thresholdsOf } from './summary.ts'
+
+const SCRIPTS = fileURLToPath(new URL('scripts/', import.meta.url))
+const REPORTS = fileURLToPath(new URL('../reports/', import.meta.url))
+/** Setup, teardown with its drain, and some to spare. */
+const BESIDES_SECONDS = 300
+
+/** The tests by name. */
+export function loadTests(): readonly string[] {
+  return readdirSync(SCRIPTS)
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => file.slice(0, -3))
+    .sort()
+}
+
+interface Request {
+  readonly test: string
+  readonly settings: { readonly [name: string]: string }
+  readonly url: string | undefined
+  readonly reports: string
+}
+
+function requestOf(args: readonly string[]): Request {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { url: { type: 'string' }, report: { type: 'string', default: REPORTS } },
+  })
+  const [test = '', ...rest] = positionals
+  if (!loadTests().includes(test)) {
+    throw new UsageError(`there is no load test '${test}'; expected one of ${loadTests().join(', ')}`)
+  }
+  const settings = rest.map((text): [string, string] => {
+    const [, name, value] = /^([A-Z][A-Z0-9_]*)=(.*)$/s.exec(text) ?? []
+    if (name === undefined) throw new UsageError(`'${text}' is no setting; expected NAME=VALUE such as RATE=100`)
+    return [name, value!]
+  })
+  return { test, settings: Object.fromEntries(settings), url: values.url, reports: values.report }
+}
+
+class UsageError extends Error {}
+
+async function main(args: readonly string[]): Promise<boolean> {
+  const request = requestOf(args)
+  const k6 = await buildK6((text) => console.error(text))
+  const folder = mkdtempSync(join(tmpdir(), 'beamline-load-'))
+  let beamline: BeamlineProcess | null = null
+  const clean = async (): Promise<void> => {
+    if (beamline?.running === true) await beamline.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void clean().finally(() => process.exit(130)))
+  try {
+    if (request.url === undefined) {
+      beamline = await BeamlineProcess.start({ dataFolder: join(folder, 'data'), port: await freePort() })
+      console.error(`beamline is ready on ${beamline.url} after ${Math.round(beamline.startedInMs)} ms`)
+    }
+    return await measure(k6, request, request.url ?? beamline!.url, folder)
+  } catch (error) {
+    if (beamline !== null) console.error(beamline.output.slice(-2000))
+    throw error
+  } finally {
+    await clean()
+  }
+}
+
+async function measure(k6: string, request: Request, url: string, folder: string): Promise<boolean> {
+  const { test, settings, reports } = request
+  const startedAt = new Date()
+  const sampler = new Sampler(url)
+  sampler.start()
+  const files = { summary: join(folder, 'summary.json'), series: join(folder, 'series.jsonl') }
+  await runK6(k6, test, { ...settings, BEAMLINE_URL: url, SUMMARY: files.summary }, files.series)
+  sampler.stop()
+  const summary = JSON.parse(readFileSync(files.summary, 'utf8')) as Summary
+  const series = parseSeries(readFileSync(files.series, 'utf8'))
+  const facts = [
+    ...Object.entries(settings),
+    ['server', request.url ?? 'started for this test, embedded log'],
+    ['machine', `${cpus()[0]?.model.trim() ?? 'unknown'} x ${availableParallelism()}, Node ${process.version}`],
+  ] as [string, string][]
+  const html = reportHtml({ test, startedAt, facts, summary, series, samples: sampler.samples })
+  mkdirSync(reports, { recursive: true })
+  const report = join(reports, `${startedAt.toISOString().replace(/[:.]/g, '-').slice(0, 19)}-${test}.html`)
+  writeFileSync(report, html)
+  const account = accountOf(summary)
+  const broken = thresholdsOf(summary).filter(({ ok }) => !ok)
+  console.log(
+    JSON.stringify({ test, ...account, broken: broken.map(({ metric, rule }) => `${metric}: ${rule}`), report }),
+  )
+  return broken.length === 0 && account.balanced
+}
+
+async function runK6(k6: string, test: string, settings: Request['settings'], series: string): Promise<void> {
+  const script = join(SCRIPTS, `${test}.js`)
+  const environment = Object.entries(settings).flatMap(([name, value]) => ['-e', `${name}=${value}`])
+  const limit = (await longest(k6, script, environment)) + BESIDES_SECONDS
+  // k6 looks for a new version and tells of its use unless it is told not to
+  const quiet = process.stdout.isTTY === true ? [] : ['--quiet']
+  const args = ['run', '--no-usage-report', ...quiet, '--out', `series=${series}`, ...environment, script]
+  const child = spawn(k6, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  const late = setTimeout(() => child.kill('SIGKILL'), limit * 1000)
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
+  clearTimeout(late)
+  // 99: a threshold was broken, which the summary tells
+  if (code !== 0 && code !== 99) throw new Error(`k6 ended with ${signal ?? `exit code ${code}`}`)
+}
+
+/** The longest that the scenarios may take, in seconds. */
+async function longest(k6: string, script: string, environment: readonly string[]): Promise<number> {
+  const args = ['inspect', '--execution-requirements', ...environment, script]
+  const { stdout } = await promisify(execFile)(k6, args, { timeout: 60_000 })
+  const { totalDuration = '' } = JSON.parse(stdout) as { readonly totalDuration?: string }
+  const units = { h: 3600, m: 60, s: 1 } as const
+  const parts = [...totalDuration.matchAll(/([\d.]+)(h|m|s)(?![a-z])/g)]
+  return parts.reduce((sum, [, value, unit]) => sum + Number(value) * units[unit as keyof typeof units], 0)
+}
+
+if (import.meta.main) {
+  try {
+    process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1
+  } catch (error) {
+    if (!(error instanceof UsageError || error instanceof NoK6)) throw error
+    console.error(error.message)
+    process.exitCode = 2
+  }
+}
