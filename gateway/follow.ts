@@ -1,5 +1,4 @@
 /** Reads a partition for as long as the gateway lives: a reader that fails is opened again after a pause. */
-
 import type { Topic } from '../schemas/topics.ts'
 import type { Environment } from '../topology/environment.ts'
 import type { Log, LogReader, LogRecord, ReadFrom } from '../topology/log/port.ts'
@@ -7,6 +6,8 @@ import type { Logger } from './ports.ts'
 
 const BATCH = 500
 const REOPEN_MS = 1_000
+/** After an answer without records, so that a reader that was closed under us costs next to nothing. */
+const EMPTY_MS = 20
 
 export interface Follower {
   /** Offset of the next record; 0 while the reader is not open. */
@@ -24,26 +25,25 @@ export interface FollowOptions {
   readonly from: () => Promise<ReadFrom>
   /** The reader has its place: what is appended from now on is read. */
   readonly onOpen: () => void
+  /** Also called without records, when the position may have moved past what is no record. */
   readonly onRecords: (records: readonly LogRecord[]) => void
 }
 
 export function follow(options: FollowOptions): Follower {
-  const { log, environment, logger, topic, partition, from, onOpen, onRecords } = options
+  const { log, logger, topic, partition, from, onOpen, onRecords } = options
+  const pause = pauses(options.environment)
   let closed = false
   let reader: LogReader | null = null
-  let endPause = (): void => {}
   const read = async (): Promise<void> => {
     const start = await from()
     if (closed) return
     reader = log.read(topic, partition, start)
     onOpen()
-    for (;;) {
-      const before = reader.position
+    while (!closed) {
       const records = await reader.next(BATCH)
       if (closed) return
-      // nothing, and no step further: the log has closed the reader
-      if (records.length === 0 && reader.position === before) throw new Error('the reader was closed')
       onRecords(records)
+      if (records.length === 0) await pause.wait(EMPTY_MS)
     }
   }
   const run = async (): Promise<void> => {
@@ -54,13 +54,7 @@ export function follow(options: FollowOptions): Follower {
         if (closed) return
         logger.error({ component: 'gateway', topic, partition, error }, `${topic} cannot be read; trying again`)
         reader?.close()
-        await new Promise<void>((resolve) => {
-          const cancel = environment.after(REOPEN_MS, resolve)
-          endPause = () => {
-            cancel()
-            resolve()
-          }
-        })
+        await pause.wait(REOPEN_MS)
       }
     }
   }
@@ -71,8 +65,28 @@ export function follow(options: FollowOptions): Follower {
     },
     close() {
       closed = true
-      endPause()
+      pause.end()
       reader?.close()
     },
+  }
+}
+
+interface Pauses {
+  wait(ms: number): Promise<void>
+  end(): void
+}
+
+function pauses(environment: Environment): Pauses {
+  let end = (): void => {}
+  return {
+    wait: (ms) =>
+      new Promise((resolve) => {
+        const cancel = environment.after(ms, resolve)
+        end = () => {
+          cancel()
+          resolve()
+        }
+      }),
+    end: () => end(),
   }
 }
