@@ -18,6 +18,10 @@ export interface Connections {
   leader(topic: string, partition: number): Promise<Broker>
   /** Node id of the partition's leader as far as known, without waiting; undefined if not known. */
   knownLeader(topic: string, partition: number): number | undefined
+  /** Where a broker is as far as known, without waiting. */
+  addressOf(nodeId: number): BrokerAddress | undefined
+  /** This set's connection to the broker there. For those who have their knowledge from another set. @throws {ConnectionError} */
+  connectTo(address: BrokerAddress): Promise<Broker>
   coordinator(kind: CoordinatorKind, id: string): Promise<Broker>
   /** Some broker that answers. */
   anyBroker(): Promise<Broker>
@@ -32,6 +36,8 @@ export interface Connections {
    * @throws {KafkaClientError}
    */
   withRetry<T>(what: string, attempt: () => Promise<T>, options?: RetryOptions): Promise<T>
+  /** Another set, with connections of its own, that shares what this one knows; questions about the cluster go through this one's connections. */
+  sibling(): Connections
   readonly health: Health
   readonly closed: boolean
   close(): void
@@ -50,7 +56,7 @@ interface Knowledge {
 const MAX_COORDINATORS = 1_000
 
 export function createConnections(options: KafkaOptions, environment: Environment, health: Health): Connections {
-  return new ConnectionSet(options, environment, health)
+  return new ConnectionSet(options, environment, health, null)
 }
 
 class ConnectionSet implements Connections {
@@ -59,19 +65,17 @@ class ConnectionSet implements Connections {
   readonly #environment: Environment
   readonly #seeds: readonly BrokerAddress[]
   readonly #open = new Map<string, Promise<Broker>>()
-  readonly #known: Knowledge = {
-    refused: new Map(),
-    topics: new Map(),
-    addresses: new Map(),
-    coordinators: new Map(),
-    stale: false,
-  }
-  readonly #used = new Set<string>()
+  readonly #parent: ConnectionSet | null
+  readonly #known: Knowledge
+  readonly #used: Set<string>
   #refreshing: { readonly topics: ReadonlySet<string>; readonly done: Promise<void> } | null = null
   #nextSeed: number
   #closed = false
 
-  constructor(options: KafkaOptions, environment: Environment, health: Health) {
+  constructor(options: KafkaOptions, environment: Environment, health: Health, parent: ConnectionSet | null) {
+    this.#parent = parent
+    this.#known = parent === null ? nothingKnown() : parent.#known
+    this.#used = parent === null ? new Set() : parent.#used
     this.#options = options
     this.#environment = environment
     this.health = health
@@ -81,6 +85,10 @@ class ConnectionSet implements Connections {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  sibling(): Connections {
+    return new ConnectionSet(this.#options, this.#environment, this.health, this)
   }
 
   async leader(topic: string, partition: number): Promise<Broker> {
@@ -96,6 +104,14 @@ class ConnectionSet implements Connections {
     if (this.#known.stale) return undefined
     const leader = this.#known.topics.get(topic)?.[partition]?.leader
     return leader === undefined || leader < 0 ? undefined : leader
+  }
+
+  addressOf(nodeId: number): BrokerAddress | undefined {
+    return this.#known.addresses.get(nodeId)
+  }
+
+  connectTo(address: BrokerAddress): Promise<Broker> {
+    return this.#connect(address)
   }
 
   async coordinator(kind: CoordinatorKind, id: string): Promise<Broker> {
@@ -185,6 +201,7 @@ class ConnectionSet implements Connections {
 
   /** One request for all that ask at a time; one that asks for a topic that is not in it waits for the next. */
   async #refreshShared(): Promise<void> {
+    if (this.#parent !== null) return this.#parent.#refreshShared()
     while (this.#refreshing !== null) {
       const { topics, done } = this.#refreshing
       const covered = [...this.#used].every((topic) => topics.has(topic))
@@ -224,7 +241,7 @@ class ConnectionSet implements Connections {
   }
 
   async #findCoordinator(kind: CoordinatorKind, id: string): Promise<number> {
-    const broker = await this.anyBroker()
+    const broker = await (this.#parent ?? this).anyBroker()
     const { nodeId, host, port } = await broker.send(findCoordinator(kind, id))
     this.#known.addresses.set(nodeId, { host, port })
     return nodeId
@@ -269,6 +286,10 @@ class ConnectionSet implements Connections {
     const first = this.#nextSeed++
     return this.#seeds.map((_, index) => this.#seeds[(first + index) % this.#seeds.length]!)
   }
+}
+
+function nothingKnown(): Knowledge {
+  return { refused: new Map(), topics: new Map(), addresses: new Map(), coordinators: new Map(), stale: false }
 }
 
 function inOrder(partitions: readonly PartitionMetadata[]): readonly (PartitionMetadata | undefined)[] {

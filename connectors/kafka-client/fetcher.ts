@@ -28,7 +28,7 @@ interface Lane {
   readonly waitsUntilMs: Map<number, number>
 }
 
-/** `open` is called twice, for connections that are closed with the fetcher. */
+/** `open` is called once, for connections that are closed with the fetcher. */
 export function createFetcher(
   open: () => Connections,
   environment: Environment,
@@ -45,6 +45,8 @@ class PartitionFetcher implements Fetcher {
   readonly #short: Lane
   /** Those that got records last come last. */
   readonly #feeds = new Set<FetchFeed>()
+  /** What is known of leaders: from the connections that nobody waits on for long. */
+  readonly #knowledge: Connections
   #locating = false
   #wake: Cancel | null = null
   #closed = false
@@ -53,8 +55,11 @@ class PartitionFetcher implements Fetcher {
     this.#environment = environment
     this.#maxBufferedBytes = options.maxBufferedBytes ?? MAX_BUFFERED_BYTES
     this.#longPollMs = options.maxWaitMs ?? LONG_POLL_MS
-    this.#long = { connections: open(), waitsUntilMs: new Map() }
-    this.#short = { connections: open(), waitsUntilMs: new Map() }
+    const connections = open()
+    this.#short = { connections, waitsUntilMs: new Map() }
+    // who leads what is asked for on the short lane, where the answer does not wait behind a long poll
+    this.#long = { connections: connections.sibling(), waitsUntilMs: new Map() }
+    this.#knowledge = this.#short.connections
   }
 
   add({ topic, partition }: TopicPartition, offset: number): Feed {
@@ -90,7 +95,7 @@ class PartitionFetcher implements Fetcher {
         nextMs = Math.min(nextMs, feed.notBeforeMs)
         continue
       }
-      const leader = this.#long.connections.knownLeader(feed.topic, feed.partition)
+      const leader = this.#knowledge.knownLeader(feed.topic, feed.partition)
       if (leader === undefined) unknown = [...(unknown ?? []), feed]
       else byLeader.set(leader, [...(byLeader.get(leader) ?? []), feed])
     }
@@ -123,18 +128,24 @@ class PartitionFetcher implements Fetcher {
     }
     for (const feed of asked.values()) feed.inFlight = true
     lane.waitsUntilMs.set(leader, this.#environment.monotonic() + maxWaitMs)
+    // others of the same partition have to take turns with it
+    const isShared = asked.size < candidates.length
+    if (isShared) queueMicrotask(() => this.#fetchWhatIsDue())
     let told: readonly FetchFeed[] = []
     try {
-      const fetched = await this.#ask(lane, [...asked.values()], maxWaitMs)
+      const fetched = await this.#ask(lane, leader, [...asked.values()], maxWaitMs)
       told = fetched.flatMap((one) => {
         const feed = asked.get(`${one.topic}/${one.partition}`)
-        return feed !== undefined && !feed.closed && this.#take(feed, one, lane) ? [feed] : []
+        return feed !== undefined && !feed.closed && this.#take(feed, one) ? [feed] : []
       })
-      lane.connections.health.succeeded('Fetch')
+      this.#knowledge.health.succeeded('Fetch')
     } catch (error) {
-      told = this.#failed([...asked.values()], error, lane)
+      told = this.#failed([...asked.values()], error)
     } finally {
-      for (const feed of asked.values()) feed.inFlight = false
+      for (const feed of asked.values()) {
+        feed.inFlight = false
+        if (isShared && this.#feeds.delete(feed)) this.#feeds.add(feed)
+      }
       lane.waitsUntilMs.delete(leader)
     }
     // the next request first: the broker works on it while the records of this one are handled
@@ -142,9 +153,15 @@ class PartitionFetcher implements Fetcher {
     for (const feed of told) feed.tell()
   }
 
-  async #ask(lane: Lane, feeds: readonly FetchFeed[], maxWaitMs: number): Promise<readonly FetchedPartition[]> {
-    const { topic, partition } = feeds[0]!
-    const broker = await lane.connections.leader(topic, partition)
+  async #ask(
+    lane: Lane,
+    leader: number,
+    feeds: readonly FetchFeed[],
+    maxWaitMs: number,
+  ): Promise<readonly FetchedPartition[]> {
+    const address = this.#knowledge.addressOf(leader)
+    if (address === undefined) throw new ProtocolError(8, 'Metadata', `broker ${leader}`)
+    const broker = await lane.connections.connectTo(address)
     const partitions = feeds.map((feed) => ({
       topic: feed.topic,
       partition: feed.partition,
@@ -156,7 +173,7 @@ class PartitionFetcher implements Fetcher {
   }
 
   /** Answers true if the feed's listener is to be told. */
-  #take(feed: FetchFeed, fetched: FetchedPartition, lane: Lane): boolean {
+  #take(feed: FetchFeed, fetched: FetchedPartition): boolean {
     if (fetched.errorCode === 0) {
       feed.troubles = 0
       if (!feed.take(fetched)) return false
@@ -165,19 +182,16 @@ class PartitionFetcher implements Fetcher {
       return true
     }
     const error = new ProtocolError(fetched.errorCode, 'Fetch', `${feed.topic}/${feed.partition}`, at(feed, fetched))
-    return this.#failed([feed], error, lane).length > 0
+    return this.#failed([feed], error).length > 0
   }
 
   /** What passes is tried again, later and later; the rest ends the feeds. Answers those that have ended. */
-  #failed(feeds: readonly FetchFeed[], error: unknown, lane: Lane): readonly FetchFeed[] {
+  #failed(feeds: readonly FetchFeed[], error: unknown): readonly FetchFeed[] {
     if (this.#closed) return []
     const unknownTopic = error instanceof ProtocolError && error.reaction === 'topic'
-    if (mayHaveMoved(error)) {
-      this.#long.connections.forget()
-      this.#short.connections.forget()
-    }
+    if (mayHaveMoved(error)) this.#knowledge.forget()
     const now = this.#environment.monotonic()
-    if (isPassing(error)) lane.connections.health.failed('Fetch', (error as Error).message)
+    if (isPassing(error)) this.#knowledge.health.failed('Fetch', (error as Error).message)
     return feeds.filter((feed) => {
       feed.troubles++
       if (!isPassing(error) || (unknownTopic && feed.troubles > UNKNOWN_TOPIC_TRIES)) {
@@ -192,18 +206,18 @@ class PartitionFetcher implements Fetcher {
   async #locate(feeds: readonly FetchFeed[]): Promise<void> {
     if (this.#locating) return
     this.#locating = true
-    const { connections } = this.#long
+    const knowledge = this.#knowledge
     let told: readonly FetchFeed[] = []
     try {
-      await connections.refresh([...new Set(feeds.map(({ topic }) => topic))])
-      const missing = feeds.filter(({ topic, partition }) => connections.knownLeader(topic, partition) === undefined)
+      await knowledge.refresh([...new Set(feeds.map(({ topic }) => topic))])
+      const missing = feeds.filter(({ topic, partition }) => knowledge.knownLeader(topic, partition) === undefined)
       // known topics without a leader at present
       for (const feed of missing) {
         const error = new ProtocolError(5, 'Metadata', `${feed.topic}/${feed.partition}`)
-        told = [...told, ...this.#failed([feed], error, this.#long)]
+        told = [...told, ...this.#failed([feed], error)]
       }
     } catch (error) {
-      told = this.#failed(feeds.filter(isMeant(error)), error, this.#long)
+      told = this.#failed(feeds.filter(isMeant(error)), error)
     } finally {
       this.#locating = false
     }
