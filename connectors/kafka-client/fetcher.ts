@@ -181,7 +181,12 @@ class PartitionFetcher implements Fetcher {
       this.#feeds.add(feed)
       return true
     }
-    const error = new ProtocolError(fetched.errorCode, 'Fetch', `${feed.topic}/${feed.partition}`, at(feed, fetched))
+    const error = new ProtocolError(
+      fetched.errorCode,
+      'Fetch',
+      `${feed.topic}/${feed.partition}`,
+      `at offset ${feed.fetchOffset}`,
+    )
     return this.#failed([feed], error).length > 0
   }
 
@@ -239,8 +244,4 @@ class PartitionFetcher implements Fetcher {
 /** A refusal of one topic is not one of the others that were asked for with it. */
 function isMeant(error: unknown): (feed: FetchFeed) => boolean {
   return ({ topic }) => !(error instanceof ProtocolError) || error.subject === `topic ${topic}`
-}
-
-function at(feed: FetchFeed, { logStartOffset }: FetchedPartition): string {
-  return `at offset ${feed.fetchOffset}${logStartOffset < 0 ? '' : `; the partition begins at ${logStartOffset}`}`
 }

@@ -21,7 +21,6 @@ export interface FetchedPartition {
   readonly errorCode: number
   /** End for committed reads. */
   readonly lastStableOffset: number
-  readonly logStartOffset: number
   readonly aborted: readonly AbortedTransaction[]
   /** Record batches one after the other, the last one possibly cut off; a view of the response. */
   readonly records: Buffer
@@ -82,15 +81,15 @@ function partition(reader: Reader, topic: string): FetchedPartition {
   const errorCode = reader.int16()
   reader.int64()
   const lastStableOffset = reader.int64()
-  const logStartOffset = reader.int64()
+  reader.int64()
   const aborted = reader.array((each) => ({ producerId: each.int64(), firstOffset: each.int64() }))
   reader.int32()
   const records = reader.bytes() ?? NO_RECORDS
   const responseBytes = reader.buffer.length
-  return { topic, partition: index, errorCode, lastStableOffset, logStartOffset, aborted, records, responseBytes }
+  return { topic, partition: index, errorCode, lastStableOffset, aborted, records, responseBytes }
 }
 
 function failed(topic: string, partition: number, errorCode: number): FetchedPartition {
-  const nothing = { lastStableOffset: -1, logStartOffset: -1, aborted: [], records: NO_RECORDS, responseBytes: 0 }
+  const nothing = { lastStableOffset: -1, aborted: [], records: NO_RECORDS, responseBytes: 0 }
   return { topic, partition, errorCode, ...nothing }
 }
