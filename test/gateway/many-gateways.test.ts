@@ -166,7 +166,7 @@ describe('a gateway whose tasks do not answer', () => {
   it('says 504 to a publication, which takes effect once they do', async () => {
     const gateway = openGateway({ replyTimeoutMs: 20 })
     await gateway.app.ready()
-    node.kill()
+    await node.drain()
     expect(await publish(gateway, document('late', 'x'))).toMatchObject({
       status: 504,
       body: { error: { code: 'timeout' } },

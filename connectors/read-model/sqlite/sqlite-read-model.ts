@@ -147,8 +147,11 @@ class ThreadedReadModel implements SqliteReadModel {
     const { rebuilt, positions } = progress
     if (rebuilt !== null) this.#options.onProblem?.(`the read model is built again from the log, since ${rebuilt}`)
     const { source } = this.#options
-    if (source.kind === 'pump')
-      this.#stopPump = startPump(source.log, positions, this, (error) => this.#pumpFailed(error))
+    if (source.kind === 'pump') {
+      const { environment, onProblem = () => {} } = this.#options
+      const onFailed = (error: unknown): void => this.#pumpFailed(error)
+      this.#stopPump = startPump({ log: source.log, environment, sink: this, positions, onProblem, onFailed })
+    }
     this.poke()
     resolve()
   }
