@@ -28,7 +28,7 @@ export function builtInBlocks(tools: BlockTools, settings: BlockSettings = {}): 
   const cpu = lazyPool(workerFile('cpu/cpu-worker', import.meta.url), cpuThreads, heapMb)
   const device = lazyPool(workerFile('gpu/device-worker', import.meta.url), 1, heapMb)
   const secrets = createSecretSource(settings.secrets)
-  const io = ioBlocks(tools, settings)
+  const io = ioBlocks(tools, settings, secrets)
   const blocks = [...io.blocks, jmespathBlock(cpu.get), kernelBlock(device.get)]
   return {
     blocks: blocks.map((block) => withSecrets(block, secrets)),

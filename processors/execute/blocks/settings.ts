@@ -1,6 +1,12 @@
 /** What an operator may set about the built-in blocks. Flows name connections and secrets; they never hold them. */
+import { readFileSync } from 'node:fs'
+import type { Connections } from './io/connections.ts'
 import type { EgressSettings } from './io/egress/egress.ts'
+import type { FileSettings } from './io/files/root.ts'
 import type { HttpOptions } from './io/http-client.ts'
+import type { KafkaPort } from './io/kafka-produce.ts'
+import type { LlmSettings } from './io/llm/llm.ts'
+import type { SqlSettings } from './io/sql/settings.ts'
 import { type SecretSettings, secretsOfEnvironment } from './secrets/source.ts'
 
 export interface BlockSettings {
@@ -8,6 +14,14 @@ export interface BlockSettings {
   readonly egress?: EgressSettings
   readonly http?: HttpOptions
   readonly secrets?: SecretSettings
+  /** Databases and services by the names that steps give. Default: none. */
+  readonly connections?: Connections
+  /** Where tenants keep files. Default: nowhere. */
+  readonly files?: FileSettings
+  readonly sql?: SqlSettings
+  readonly llm?: LlmSettings
+  /** What `kafka.produce` writes with; default: nothing, and the block is not available. */
+  readonly kafka?: KafkaPort | null
   /** Threads of the cpu pool; default one less than there are cores, at least 1. */
   readonly cpuThreads?: number
   /** Heap of a worker thread in MiB; default 512. */
@@ -19,7 +33,7 @@ type Variables = { readonly [name: string]: string | undefined }
 /**
  * Settings from variables of the process: `BEAMLINE_EGRESS_ALLOW` and `BEAMLINE_EGRESS_DENY` (rules, separated by commas),
  * `BEAMLINE_EGRESS_ONLY=true`, `BEAMLINE_PROXY`, `BEAMLINE_SECRET_<NAME>`, `BEAMLINE_SECRETS_FOLDER`, `BEAMLINE_SECRETS_STORE` with
- * `BEAMLINE_SECRETS_KEY`.
+ * `BEAMLINE_SECRETS_KEY`, `BEAMLINE_FILES` (folder of the tenants' files), `BEAMLINE_CONNECTIONS` (JSON, or `@` and a file with it).
  */
 export function blockSettingsOf(variables: Variables): BlockSettings {
   const store = variables.BEAMLINE_SECRETS_STORE
@@ -33,6 +47,8 @@ export function blockSettingsOf(variables: Variables): BlockSettings {
       deny: listOf(variables.BEAMLINE_EGRESS_DENY),
       only: variables.BEAMLINE_EGRESS_ONLY === 'true',
     },
+    files: { folder: variables.BEAMLINE_FILES ?? null },
+    connections: connectionsOf(variables.BEAMLINE_CONNECTIONS),
     http: { proxy: variables.BEAMLINE_PROXY ?? null },
     secrets: {
       folder: variables.BEAMLINE_SECRETS_FOLDER ?? null,
@@ -40,6 +56,19 @@ export function blockSettingsOf(variables: Variables): BlockSettings {
       store: store === undefined || key === undefined ? null : { file: store, key },
     },
   }
+}
+
+/** What is wrong is said without repeating what is there, which may hold passwords. */
+function connectionsOf(text: string | undefined): Connections {
+  if (text === undefined || text.trim() === '') return {}
+  try {
+    const json = text.startsWith('@') ? readFileSync(text.slice(1), 'utf8') : text
+    const value: unknown = JSON.parse(json)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Connections
+  } catch {
+    // told below
+  }
+  throw new TypeError('BEAMLINE_CONNECTIONS is no JSON object of connections by name, nor @ and a file that has one')
 }
 
 function listOf(text: string | undefined): readonly string[] {

@@ -1,5 +1,8 @@
 /** What every block must do. */
+import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Block, BlockError, COMMON_ERRORS } from '../../../../processors/execute/block.ts'
 import { blockTable } from '../../../../processors/execute/block-table.ts'
@@ -9,23 +12,54 @@ import type { Json } from '../../../../schemas/json.ts'
 import { contextOf, openBlocks } from './support.ts'
 
 const CANARY = 'cañary/of:the?mine+42'
-const set = openBlocks({ cpuThreads: 1, secrets: { values: { canary: CANARY } } })
 /** What the older workers had: they know no field that is wrong. */
-const OLDER = ['worker.http', 'http.request']
-/** Blocks whose example needs somebody to answer, or that wait between tries. */
-const OUTSIDE = ['http', 'worker.http', 'http.request', 'graphql']
-/** Takes requests and never answers. */
-const silent = createServer()
+const OLDER = ['worker.http', 'http.request', 'sql.query', 'fs.blob_get', 'fs.blob_put']
+/** Blocks whose example needs somebody to answer, or whose answer is never the same. */
+const OUTSIDE = [
+  'http',
+  'worker.http',
+  'http.request',
+  'graphql',
+  'webhook',
+  'llm',
+  'redis',
+  'email',
+  'kafka.produce',
+  'sql',
+  'fs.blob_put',
+]
+const folder = mkdtempSync(join(tmpdir(), 'beamline-blocks-'))
+/** Takes connections and never answers. */
+const silent = createServer((socket) => void socket.on('error', () => undefined))
+/** Known before there is a block that dials it. */
+const silentPort = await new Promise<number>((resolve) => {
+  silent.listen(0, '127.0.0.1', () => resolve((silent.address() as AddressInfo).port))
+})
+const silentHost = `127.0.0.1:${silentPort}`
+const set = openBlocks({
+  cpuThreads: 1,
+  secrets: { values: { canary: CANARY } },
+  files: { folder },
+  connections: {
+    redis: { kind: 'redis', url: `redis://user:password@${silentHost}` },
+    smtp: { kind: 'smtp', url: `smtp://user:password@${silentHost}`, from: 'a@example.org' },
+    llm: { kind: 'llm', url: `http://${silentHost}/v1`, key: 'key-of-the-llm', model: 'small' },
+    nobody: { kind: 'llm', url: 'http://127.0.0.1:1/v1', model: 'small' },
+    closed: { kind: 'smtp', url: 'smtp://127.0.0.1:1', from: 'a@example.org' },
+    inside: { kind: 'redis', url: 'redis://10.0.0.1' },
+  },
+  kafka: { produce: () => new Promise(() => undefined) },
+})
 const unhandled: unknown[] = []
 const onUnhandled = (reason: unknown): void => void unhandled.push(reason)
 
 beforeAll(async () => {
   process.on('unhandledRejection', onUnhandled)
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
 })
 afterAll(async () => {
   silent.close()
   await set.close()
+  rmSync(folder, { recursive: true })
   process.off('unhandledRejection', onUnhandled)
   expect(unhandled).toEqual([])
 })
@@ -46,14 +80,30 @@ function longInput(type: string): Json | undefined {
       return { url: silentUrl(), method: 'GET' }
     case 'graphql':
       return { url: silentUrl(), query: '{a}' }
+    case 'webhook':
+      return { url: silentUrl(), secret: 'a key of more than 16 bytes' }
+    case 'llm':
+      return { prompt: 'x' }
+    case 'redis':
+      return { op: 'get', key: 'x' }
+    case 'email':
+      return { to: 'b@example.org', subject: 'x' }
+    case 'kafka.produce':
+      return { topic: 'x' }
+    case 'sql':
+      return { connection: `postgres://user:password@${silentHost}/x`, query: 'select 1' }
+    case 'sql.query':
+      return { query: 'with recursive c(x) as (select 1 union all select x + 1 from c) select count(*) from c' }
     default:
       return undefined
   }
 }
 
 function silentUrl(): string {
-  return `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`
+  return `http://${silentHost}/`
 }
+
+const badPaths = ['../x', '/etc/passwd', 'a/../../x', 'a\0b', 'x'.repeat(300), 'folder/', '.']
 
 const badRequests: readonly Json[] = [
   {},
@@ -80,6 +130,42 @@ const hopelessInputs: { readonly [type: string]: readonly Json[] } = {
     { url: 'http://10.0.0.1/', method: 'GET' },
   ],
   graphql: [{}, { url: 'http://127.0.0.1:1/' }, { query: '{a}' }, { url: 'http://10.0.0.1/', query: '{a}' }],
+  webhook: [
+    ...badRequests.filter((one) => !('method' in (one as object))),
+    { url: 'http://127.0.0.1:1/', secret: 'short' },
+  ],
+  llm: [{}, { connection: 'nope', prompt: 'x' }, { connection: 'nobody', prompt: 'x' }, { op: 'embeddings' }],
+  redis: [{ op: 'get' }, { op: 'get', key: 'x', connection: 'nope' }, { op: 'publish', key: 'x' }],
+  email: [
+    { to: 'b@example.org', subject: 'x', connection: 'nope' },
+    { to: 'b@example.org', subject: 'x', connection: 'closed' },
+  ],
+  'kafka.produce': [{ topic: 'x', bytes: '?' }],
+  sql: [
+    {},
+    { connection: 'nope', query: 'select 1' },
+    { connection: 'postgres://127.0.0.1:1/x' },
+    { connection: 'postgres://10.0.0.1/x', query: 'select 1' },
+    { connection: 'postgres://127.0.0.1:1/x', query: 'select 1' },
+    { connection: 'postgres://127.0.0.1:1/x?host=/var/run', query: 'select 1' },
+    { connection: 'postgres://127.0.0.1:1/x', query: 'select 1; select 2' },
+    { connection: 'postgres://127.0.0.1:1/x', query: "copy x to program 'id'", write: true },
+    { connection: 'sqlite:none.db', query: 'select 1' },
+    { connection: 'sqlite:../x.db', query: 'select 1' },
+    { connection: 'sqlite::memory:', query: 'select nothing' },
+  ],
+  'sql.query': [
+    {},
+    { query: 'select nothing' },
+    { query: 'select 1', connection: '../x' },
+    { query: 'select ?', params: '{' },
+  ],
+  'fs.get': [{}, { path: 'none' }, ...badPaths.map((path) => ({ path }))],
+  fs_blob_get: [{}, { path: 'none' }, ...badPaths.map((path) => ({ path }))],
+  'fs.blob_get': [{}, { path: 'none' }, ...badPaths.map((path) => ({ path }))],
+  'fs.put': [{}, { path: 'x' }, { path: 'x', bytes: '?' }, ...badPaths.map((path) => ({ path, content: 'x' }))],
+  fs_blob_put: [{}, { path: 'x' }, { path: 'x', bytes: '?' }, ...badPaths.map((path) => ({ path, content: 'x' }))],
+  'fs.blob_put': [{}, { path: 'x' }, ...badPaths.map((path) => ({ path, content: 'x' }))],
   jmespath: [
     {},
     { expression: '' },
@@ -172,18 +258,19 @@ describe.each(set.blocks.filter((block) => block.takesSecrets === true).map((blo
       const inputs = [block.example, longInput(type) ?? null, ...hopelessInputs[type]!].flatMap(withCanary)
       expect(inputs.length).toBeGreaterThan(0)
       const forms = [...formsOf(CANARY)]
-      for (const input of inputs) {
+      const all = inputs.map(async (input): Promise<string> => {
         const heard: Json[] = []
-        const signal = AbortSignal.timeout(50)
         const context = {
-          signal,
+          signal: AbortSignal.timeout(50),
           progress: (value: Json) => void heard.push(value),
           log: ({ message }: { message: string }) => void heard.push(message),
         }
-        const said = await Promise.resolve(block.run(contextOf(context), input)).catch((error: unknown) => told(error))
-        const text = JSON.stringify([said, heard])
-        expect(forms.filter((form) => text.includes(form))).toEqual([])
-      }
+        const running = (async () => block.run(contextOf(context), input))()
+        const said = await running.catch((error: unknown) => told(error))
+        return JSON.stringify([said, heard])
+      })
+      const text = (await Promise.all(all)).join()
+      expect(forms.filter((form) => text.includes(form))).toEqual([])
     })
   },
 )
