@@ -37,7 +37,7 @@ export function createDescriber(
   })
 
   const describe = async (): Promise<readonly PartitionInfo[]> => {
-    const [firsts, ends, stored] = await Promise.all([first(), client.listOffsets(places, 'stable'), committed()])
+    const [firsts, ends, stored] = await Promise.all([first(), client.listOffsets(places, 'end'), committed()])
     return TOPICS.flatMap((topic) =>
       Array.from({ length: partitions }, (_, partition): PartitionInfo => {
         const key = `${names.topic(topic)}/${partition}`

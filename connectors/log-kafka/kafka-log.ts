@@ -13,7 +13,7 @@ import type {
   TasksListener,
 } from '../../topology/log/port.ts'
 import { connectKafka } from '../kafka-client/client.ts'
-import type { Fetcher, FetcherOptions, GroupMember, KafkaClient } from '../kafka-client/contract.ts'
+import type { Fetcher, GroupMember, KafkaClient } from '../kafka-client/contract.ts'
 import { Appender } from './appender.ts'
 import { partitionsOf } from './client-partitions.ts'
 import type { Fetchers, KafkaLogContext, Timings } from './context.ts'
@@ -24,6 +24,7 @@ import { namesOf } from './names.ts'
 import { type OpenedDeployment, openDeployment } from './open-deployment.ts'
 import type { KafkaLogOptions } from './options.ts'
 import { joinPoolOn, type PoolMembership } from './pool.ts'
+import { createReaderFeeds } from './reader-feeds.ts'
 import { KafkaTaskLog } from './task-log.ts'
 import { openTaskOn } from './task-opening.ts'
 
@@ -64,11 +65,11 @@ interface OwnedFetchers {
 
 function createFetchers(client: KafkaClient): OwnedFetchers {
   const made: Fetcher[] = []
-  const lazily = (options: FetcherOptions): (() => Fetcher) => {
+  const lazily = (create: () => Fetcher): (() => Fetcher) => {
     let fetcher: Fetcher | null = null
     return () => {
       if (fetcher === null) {
-        fetcher = client.createFetcher(options)
+        fetcher = create()
         made.push(fetcher)
       }
       return fetcher
@@ -76,9 +77,9 @@ function createFetchers(client: KafkaClient): OwnedFetchers {
   }
   return {
     shared: {
-      tasks: lazily({ maxBufferedBytes: 2 * MIB }),
-      pools: lazily({ maxBufferedBytes: 2 * MIB }),
-      readers: lazily({ maxBufferedBytes: 4 * MIB }),
+      tasks: lazily(() => client.createFetcher({ maxBufferedBytes: 2 * MIB })),
+      pools: lazily(() => client.createFetcher({ maxBufferedBytes: 2 * MIB })),
+      readers: lazily(() => createReaderFeeds(() => client.createFetcher({ maxBufferedBytes: 4 * MIB }))),
     },
     close: async () => void (await Promise.allSettled(made.map((fetcher) => fetcher.close()))),
   }
@@ -232,6 +233,7 @@ class KafkaLog implements Log {
       })
     this.#taskMembers.set(member, held)
     return {
+      settled: () => true,
       leave: () => member.leave().finally(() => this.#taskMembers.delete(member)),
     }
   }

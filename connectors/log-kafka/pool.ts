@@ -117,7 +117,7 @@ class PoolMember implements PoolMembership {
       const [stored, first, end] = await Promise.all([
         client.committedOffsets(names.poolGroup(this.#pool), places),
         client.listOffsets(places, 'first'),
-        client.listOffsets(places, 'stable'),
+        client.listOffsets(places, 'end'),
       ])
       for (const { place, held } of wanted) {
         if (this.#held.get(place.partition) !== held || this.#left !== null) continue

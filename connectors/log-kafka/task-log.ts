@@ -94,7 +94,8 @@ export class KafkaTaskLog implements TaskLog {
     this.#checkOpen()
     const { client, names } = this.#context
     const place = { topic: names.topic(topic), partition: this.taskId }
-    const ends = await client.listOffsets([place], 'stable').catch((error: unknown) => {
+    // what is durable may not be shown yet: the end of its transaction is written a moment after the commit was answered
+    const ends = await client.listOffsets([place], 'end').catch((error: unknown) => {
       throw writeError(error)
     })
     const end = ends.get(`${place.topic}/${place.partition}`) ?? 0

@@ -18,7 +18,7 @@ export interface TaskOpening {
 
 interface Ends {
   readonly first: ReadonlyMap<string, number>
-  readonly stable: ReadonlyMap<string, number>
+  readonly last: ReadonlyMap<string, number>
 }
 
 /** @throws {LogError} */
@@ -42,16 +42,17 @@ async function startOf(context: KafkaLogContext, taskId: number): Promise<Pick<T
   const places = TASK_TOPICS.map((topic) => ({ topic: names.topic(topic), partition: taskId }))
   const changelog = { topic: names.changelog, partition: taskId }
   const all = [...places, changelog]
-  const [group, first, stable, changelogFirst] = await Promise.all([
+  // nobody else writes the changelog, and nothing of it is open, so that its end is where reading ends
+  const [group, first, last, changelogFirst] = await Promise.all([
     client.committedOffsets(names.tasksGroup, places),
     client.listOffsets(all, 'first'),
-    client.listOffsets(all, 'stable'),
+    client.listOffsets(all, 'end'),
     firstWithDeletes(context, changelog),
   ])
-  const changelogPosition = offsetOf(stable, changelog)
+  const changelogPosition = offsetOf(last, changelog)
   checkChangelog(changelog, offsetOf(first, changelog), changelogPosition, group)
   const positions = await positionsOf(context, taskId, group, changelogPosition)
-  const starts = TASK_TOPICS.map((topic) => startIn(context, taskId, topic, positions.get(topic), { first, stable }))
+  const starts = TASK_TOPICS.map((topic) => startIn(context, taskId, topic, positions.get(topic), { first, last }))
   return {
     start: {
       committed: positions,
@@ -151,7 +152,7 @@ function startIn(
 ): Begin {
   const place = { topic: names.topic(topic), partition: taskId }
   const first = offsetOf(ends.first, place)
-  const end = offsetOf(ends.stable, place)
+  const end = offsetOf(ends.last, place)
   const at = (offset: number, failure: LogError | null = null): Begin => ({ topic, place, offset, failure })
   if (committed === undefined) {
     if (first > 0) onProblem(`task ${taskId} begins ${place.topic} at offset ${first}, the first that is there`)

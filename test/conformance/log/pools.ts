@@ -140,7 +140,9 @@ export function pools(harness: () => LogHarness, opened: (log: Log) => Log): voi
     await until(() => one.revoked.length > 0)
     release()
     await Promise.all([failed, joined])
-    const taken = [one, two].find(({ held }) => held.has(one.revoked[0]!))!.held.get(one.revoked[0]!)!
+    const owner = () => [one, two].find(({ held }) => held.has(one.revoked[0]!))
+    await until(() => owner() !== undefined)
+    const taken = owner()!.held.get(one.revoked[0]!)!
     expect(one.revoked).toEqual([1])
     expect(taken.progress).toEqual({ next: 0, beyond: [] })
     expect(texts(await pollUntil(taken, 1))).toEqual(['a'])
@@ -199,7 +201,7 @@ export function pools(harness: () => LogHarness, opened: (log: Log) => Log): voi
     const log = await open()
     const one = member()
     const two = member()
-    let letGo: () => void = () => {}
+    let letGo: (() => void) | null = null
     await log.joinPool('cpu', {
       onAssigned: one.listener.onAssigned,
       onRevoked: (partition) =>
@@ -213,9 +215,10 @@ export function pools(harness: () => LogHarness, opened: (log: Log) => Log): voi
     await until(() => one.held.size === 2)
     const partition = one.held.get(1)!
     const joined = log.joinPool('cpu', two.listener)
+    await until(() => letGo !== null)
     await partition.report([record('result', 0, 'in time')], { next: 0, beyond: [] })
     expect(two.held.size).toBe(0)
-    letGo()
+    letGo!()
     await joined
     await until(() => two.held.size === 1)
     expect(one.held.size).toBe(1)
