@@ -1,6 +1,6 @@
 /** Opens the log of a process: the embedded one, or the one on Kafka behind a schema registry. */
 import type { Environment } from '../topology/environment.ts'
-import type { Log } from '../topology/log/port.ts'
+import { type Log, LogError } from '../topology/log/port.ts'
 import type { SubjectStore } from '../topology/schema-registry/port.ts'
 import { withSchemaRegistry } from '../topology/schema-registry/translating-log.ts'
 import { type EmbeddedLog, openEmbeddedLog } from './log-embedded/embedded-log.ts'
@@ -60,7 +60,13 @@ const DEFAULT_PREFIX = 'beamline.'
 async function openOnKafka(choice: KafkaChoice, options: OpenLogOptions): Promise<OpenedLog> {
   const { partitions, environment, onProblem, registersSchemas } = options
   const kafka = await openKafkaLog({ ...choice.options, environment, partitions, onProblem })
-  const common = { environment, topicPrefix: choice.options.prefix ?? DEFAULT_PREFIX, onProblem }
+  const outage = Promise.withResolvers<never>()
+  outage.promise.catch(() => undefined)
+  const onOutage = (message: string): void => {
+    onProblem(message)
+    outage.reject(new LogError('UNREACHABLE', message, { retriable: true }))
+  }
+  const common = { environment, topicPrefix: choice.options.prefix ?? DEFAULT_PREFIX, onProblem: onOutage }
   const registry = createSchemaRegistry(
     choice.registry === undefined
       ? { ...common, kind: 'built-in', log: kafka, registerOwn: registersSchemas }
@@ -71,7 +77,8 @@ async function openOnKafka(choice: KafkaChoice, options: OpenLogOptions): Promis
     await kafka.close()
   }
   try {
-    await registry.start()
+    // the registry would try again by itself; the caller does, and says what it waits for
+    await Promise.race([registry.start(), outage.promise])
     return { kind: 'kafka', log: withSchemaRegistry(kafka, registry, environment), subjects: registry.subjects, close }
   } catch (error) {
     await close()

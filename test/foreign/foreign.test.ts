@@ -7,6 +7,7 @@ import { schemaIdIn, schemaIdOf } from '../../schemas/codec/wire.ts'
 import { openServer, type Server } from '../connectors/schema-registry/servers.ts'
 import { describeWithKafka, type TestKafka } from '../support/kafka.ts'
 import { SMALL_SUBMIT_RUN } from '../topology/schema-registry/support.ts'
+import { documentedSnippets } from './snippets.ts'
 import { goClient, kcat, output, succeeded } from './tools.ts'
 import { type ForeignWorld, ofKind, openForeignWorld } from './world.ts'
 
@@ -23,6 +24,8 @@ await describeWithKafka('foreign clients', (kafka) => {
 
     textProducers(kafka, () => world)
     avroClient(kafka, () => world)
+
+    documentedSnippets(kafka, () => world)
 
     it('find our ids on the wire', async () => {
       const [record] = await world.raw.read('control', 0, 'first').next(1)

@@ -23,6 +23,18 @@ export async function kcat(): Promise<string | null> {
   return (await runs('kcat', '-V')) ? 'kcat' : missing('kcat (Debian: apt-get install kcat)')
 }
 
+/** A Python with these modules: `BEAMLINE_TEST_PYTHON`, else `python3`; `null` if it lacks one. Not asked for where `CI=true`. */
+export async function python(modules: readonly string[]): Promise<string | null> {
+  const command = process.env['BEAMLINE_TEST_PYTHON'] || 'python3'
+  const found = await runCommand(command, ['-c', `import ${modules.join(', ')}`]).then(
+    ({ code }) => code === 0,
+    () => false,
+  )
+  if (found) return command
+  console.warn(`*** SKIPPED: tests with Python: ${command} with the modules ${modules.join(', ')} is not there ***`)
+  return null
+}
+
 /** Output of a command that must end well. */
 export async function output(command: string, args: readonly string[], stdin?: string): Promise<string> {
   const result = await runCommand(command, args, { timeoutMs: 90_000, ...(stdin === undefined ? {} : { stdin }) })
