@@ -91,7 +91,7 @@ export interface TransactionalProducer {
 }
 
 export interface FetcherOptions {
-  /** Bytes of fetched and not yet polled records of one partition, beyond which it is not fetched. Default 4 MiB. */
+  /** Bytes, packed as they came, of fetched and not yet polled records of one partition, beyond which it is not fetched. Default 4 MiB. */
   readonly maxBufferedBytes?: number
   /** Long poll. Default 500. */
   readonly maxWaitMs?: number
@@ -104,11 +104,11 @@ export interface Fetcher {
 }
 
 export interface Feed extends TopicPartition {
-  /** Up to `max` next committed records, in order, without waiting. @throws {KafkaClientError} once the feed has failed (`OFFSET_OUT_OF_RANGE`) and its buffer is empty */
+  /** Up to `max` next committed records, in order, without waiting; keys, values and headers are views of a whole batch. @throws {KafkaClientError} once the feed has failed (`OFFSET_OUT_OF_RANGE`) and its buffer is empty */
   poll(max: number): readonly StoredRecord[]
   /** Offset of the next record that `poll` returns; moves past control and aborted records as soon as nothing lies before them. */
   readonly position: number
-  /** End for committed reads as last told by the broker. */
+  /** End for committed reads as last told by the broker; infinite until it has told one. */
   readonly stableEnd: number
   /** Called when poll may return something again, `position` has moved by itself, or the feed has failed. One listener. */
   onRecords(listener: () => void): void
