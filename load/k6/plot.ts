@@ -26,7 +26,7 @@ const TICKS = 4
 export function plotSvg({ title, unit, lines, bound }: Plot): string {
   const points = lines.flatMap((line) => line.points)
   const maxX = Math.max(1, ...points.map(([x]) => x))
-  const maxY = roundUp(Math.max(...points.map(([, y]) => y), Number.MIN_VALUE))
+  const maxY = roundUp(Math.max(0, ...points.map(([, y]) => y)) || 1)
   const x = (value: number): number => round(LEFT + (value / maxX) * (WIDTH - LEFT - RIGHT))
   const y = (value: number): number => round(HEIGHT - BOTTOM - (value / maxY) * (HEIGHT - TOP - BOTTOM))
   const parts = [

@@ -13,7 +13,7 @@ import { BeamlineProcess } from '../process/beamline-process.ts'
 import { freePort } from '../process/free-port.ts'
 import { buildK6, NoK6 } from './build.ts'
 import { reportHtml } from './report.ts'
-import { Sampler } from './sampler.ts'
+import { type Sample, Sampler } from './sampler.ts'
 import { accountOf, parseSeries, type Summary, thresholdsOf } from './summary.ts'
 
 const SCRIPTS = fileURLToPath(new URL('scripts/', import.meta.url))
@@ -102,10 +102,17 @@ async function measure(k6: string, request: Request, url: string, folder: string
   writeFileSync(report, html)
   const account = accountOf(summary)
   const broken = thresholdsOf(summary).filter(({ ok }) => !ok)
-  console.log(
-    JSON.stringify({ test, ...account, broken: broken.map(({ metric, rule }) => `${metric}: ${rule}`), report }),
-  )
+  const cpu = cpuPerRun(sampler.samples, account.terminal)
+  const rules = broken.map(({ metric, rule }) => `${metric}: ${rule}`)
+  console.log(JSON.stringify({ test, ...account, server_cpu_ms_per_run: cpu, broken: rules, report }))
   return broken.length === 0 && account.balanced
+}
+
+/** Of the server, in milliseconds. */
+function cpuPerRun(samples: readonly Sample[], runs: number): number | null {
+  const [first, last] = [samples[0], samples.at(-1)]
+  if (first === undefined || last === undefined || runs === 0) return null
+  return Math.round(((last.cpuSeconds - first.cpuSeconds) / runs) * 100_000) / 100
 }
 
 async function runK6(k6: string, test: string, settings: Request['settings'], series: string): Promise<void> {

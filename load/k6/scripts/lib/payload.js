@@ -1,21 +1,21 @@
 /** Inputs of a given size whose text does not pack by itself. */
+import { randomBytes } from 'k6/crypto'
+import { b64encode } from 'k6/encoding'
 
-const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+/** By size. Each VU makes noise of its own, once, and takes another stretch of it each time: k6 shares the cores with what it measures. */
+const made = {}
+const SPARE = 4096
 
-function noise(bytes) {
-  const parts = new Array(bytes)
-  for (let i = 0; i < bytes; i++) parts[i] = LETTERS[(Math.random() * 64) | 0]
-  return parts.join('')
+function noise(length) {
+  const bytes = Math.ceil(((length + SPARE) * 3) / 4) + 3
+  return b64encode(randomBytes(bytes), 'rawurl')
 }
 
-/** Each VU has noise of its own, made once for each size. */
-const made = {}
-
-/** JSON of an object of about `bytes` bytes, with an `index`. */
+/** JSON of an object of `bytes` bytes (at least 40), with an `index`. */
 export function payload(bytes, index) {
-  const empty = 40
-  const length = Math.max(0, bytes - empty)
-  made[bytes] ||= noise(length + 1024)
-  const from = (Math.random() * 1024) | 0
-  return `{"index":"${String(index).padStart(10, '0')}","text":"${made[bytes].slice(from, from + length)}"}`
+  const length = Math.max(0, bytes - 32)
+  made[bytes] ||= noise(length)
+  const from = (Math.random() * SPARE) | 0
+  const text = made[bytes].slice(from, from + length)
+  return `{"index":"${String(index).padStart(10, '0')}","text":"${text}"}`
 }
