@@ -7,6 +7,7 @@ import { realEnvironment as environment } from './connectors/environment.ts'
 import { createExecutorLog } from './connectors/logging/executor-log.ts'
 import { createLogger, type Logger } from './connectors/logging/logger.ts'
 import { createTaskLog } from './connectors/logging/task-log.ts'
+import { withoutRepeats } from './connectors/logging/without-repeats.ts'
 import { createExecutorMetrics } from './connectors/metrics/executor-metrics.ts'
 import { createGatewayMetrics, createRegistry } from './connectors/metrics/metrics.ts'
 import { createReadModelMetrics } from './connectors/metrics/read-model-metrics.ts'
@@ -179,7 +180,7 @@ class Beamline {
 
   async #openLog(): Promise<OpenedLog> {
     const { dataFolder, partitions = DEFAULT_PARTITIONS, log: choice = { kind: 'embedded' } } = this.#config
-    const onProblem = (message: string): void => this.#logger.warn({ component: 'log' }, message)
+    const onProblem = this.#problems('log')
     const registersSchemas = this.#roles.has('gateway')
     const opened = await this.#insist(() =>
       openLog(choice, { dataFolder, partitions, environment, registersSchemas, onProblem }),
@@ -188,14 +189,19 @@ class Beamline {
     return opened
   }
 
+  #problems(component: string): (message: string) => void {
+    return withoutRepeats(environment, (message) => this.#logger.warn({ component }, message))
+  }
+
   /** Tries for as long as the cluster cannot be reached. */
   async #insist<T>(attempt: () => Promise<T>): Promise<T> {
+    const tell = this.#problems('log')
     const done = await untilReachable({
       environment,
       attempt,
-      onFailure: (error, retryInMs) => {
+      onFailure: (error) => {
         this.#waitsFor = error.message
-        this.#logger.warn({ component: 'log', code: error.code }, `${error.message}; trying again in ${retryInMs} ms`)
+        tell(`${error.message}; trying again`)
       },
       signal: this.#ending.signal,
     })
@@ -207,7 +213,7 @@ class Beamline {
     const projects = this.#roles.has('read-model')
     if (!projects && !this.#roles.has('gateway')) return null
     const { dataFolder, readModel = { kind: 'sqlite' } } = this.#config
-    const onProblem = (message: string): void => this.#logger.warn({ component: 'read-model' }, message)
+    const onProblem = this.#problems('read-model')
     const model = await this.#insist(() =>
       openReadModel(readModel, { ...opened, dataFolder, projects, environment, onProblem }),
     )

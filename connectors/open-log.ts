@@ -59,7 +59,12 @@ const DEFAULT_PREFIX = 'beamline.'
 
 async function openOnKafka(choice: KafkaChoice, options: OpenLogOptions): Promise<OpenedLog> {
   const { partitions, environment, onProblem, registersSchemas } = options
-  const kafka = await openKafkaLog({ ...choice.options, environment, partitions, onProblem })
+  const { brokers } = choice.options.kafka
+  const kafka = await openKafkaLog({ ...choice.options, environment, partitions, onProblem }).catch(
+    (error: unknown) => {
+      throw named(error, brokers)
+    },
+  )
   const outage = Promise.withResolvers<never>()
   outage.promise.catch(() => undefined)
   const onOutage = (message: string): void => {
@@ -84,4 +89,11 @@ async function openOnKafka(choice: KafkaChoice, options: OpenLogOptions): Promis
     await close()
     throw error
   }
+}
+
+/** Failures of sockets say little about what was wanted. */
+function named(error: unknown, brokers: readonly string[]): unknown {
+  if (!(error instanceof LogError) || error.code !== 'UNREACHABLE') return error
+  const message = `Kafka cannot be reached at ${brokers.join(', ')}: ${error.message}`
+  return new LogError(error.code, message, { retriable: error.retriable, cause: error })
 }

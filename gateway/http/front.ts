@@ -18,6 +18,7 @@ export interface Front {
 }
 
 const BACKLOG = 1024
+const SWEEP_MS = 20
 /** Longer than load balancers keep idle connections, so that it is they who close them. */
 const KEEP_ALIVE_MS = 72_000
 
@@ -41,10 +42,17 @@ export async function openFront(host: string, port: number, environment: Environ
     },
     async close(graceMs) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
-      const cancel = environment.after(graceMs, () => server.closeAllConnections())
+      const cancelCut = environment.after(graceMs, () => server.closeAllConnections())
+      let cancelSweep = (): void => {}
+      // a connection is kept when its last answer is done: nobody but us closes it then
+      const sweep = (): void => {
+        server.closeIdleConnections()
+        cancelSweep = environment.after(SWEEP_MS, sweep)
+      }
+      sweep()
       await closed
-      cancel()
+      cancelCut()
+      cancelSweep()
     },
   }
   return front

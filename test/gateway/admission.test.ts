@@ -25,6 +25,12 @@ describe('createAdmission', () => {
       { unfinishedRuns: 0, undecided: 0 },
       { status: 503, reason: 'the log takes no records: disk full', retryAfterS: 5 },
     ],
+    [
+      'refuses while the log does not say how much there is',
+      null,
+      { unfinishedRuns: 0, undecided: 0, unknownForMs: 12_000 },
+      { status: 503, reason: 'the log has not said for 12 s how much waits to be decided', retryAfterS: 5 },
+    ],
   ] as const
   it.each(rows)('%s', (_what, reason, load, expected) => {
     expect(createAdmission(log(reason), () => load, limits)()).toMatchObject(expected)
