@@ -20,7 +20,7 @@ const PORTS = [
   'topology/environment.ts',
   'topology/log/port.ts',
   'topology/read-model/',
-  'topology/schema-registry/port.ts',
+  'topology/schema-registry/',
   'topology/task/observer.ts',
   'topology/task/snapshot.ts',
   'topology/executor/observer.ts',
