@@ -7,3 +7,7 @@ export const GROUPS_TOOL = 'org.apache.kafka.tools.consumer.group.ConsumerGroupC
 export function consoleProducer(version: string): string {
   return version.startsWith('3.') ? 'kafka.tools.ConsoleProducer' : 'org.apache.kafka.tools.ConsoleProducer'
 }
+
+export function aclTool(version: string): string {
+  return version.startsWith('3.') ? 'kafka.admin.AclCommand' : 'org.apache.kafka.tools.AclCommand'
+}
