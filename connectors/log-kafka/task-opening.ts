@@ -38,7 +38,7 @@ export async function openTaskOn(context: KafkaLogContext, taskId: number): Prom
 }
 
 async function startOf(context: KafkaLogContext, taskId: number): Promise<Pick<TaskOpening, 'start' | 'openInboxes'>> {
-  const { client, names, fetchers } = context
+  const { client, names } = context
   const places = TASK_TOPICS.map((topic) => ({ topic: names.topic(topic), partition: taskId }))
   const changelog = { topic: names.changelog, partition: taskId }
   const all = [...places, changelog]
