@@ -11,7 +11,7 @@ import type { Connections } from './connection.ts'
 import { KafkaClientError, type KafkaOptions, type KafkaRecord } from './contract.ts'
 import { ProtocolError } from './protocol-error.ts'
 import { type ProduceAnswer, produce } from './requests/produce.ts'
-import { asClientError, isPassing, mayHaveMoved } from './retry.ts'
+import { asClientError, isPassing, mayHaveMoved, report } from './retry.ts'
 import { recordTooLarge } from './too-large.ts'
 
 export interface Appender {
@@ -234,7 +234,7 @@ class LaneAppender implements Appender {
 
   /** Back to the front of the lane, except what has waited for too long. */
   #again({ lane, items }: Batch, error: unknown): void {
-    this.#connections.health.failed('append', `append to ${nameOf(lane)}: ${(error as Error).message}`)
+    report(this.#connections.health, 'append', `append to ${nameOf(lane)}`, error)
     const unknown = error instanceof ProtocolError && error.reaction === 'topic'
     const oldestMs = this.#environment.monotonic() - (unknown ? UNKNOWN_TOPIC_MS : DEADLINE_MS)
     const given = items.filter((item) => item.call.startedMs <= oldestMs)

@@ -21,7 +21,7 @@ import { createHealth, type Health } from './health.ts'
 import { findCommitted, findOffsets } from './offsets.ts'
 import { patchKafkajs } from './patches.ts'
 import { metadata } from './requests/cluster.ts'
-import { asClientError } from './retry.ts'
+import { asClientError, QUESTION } from './retry.ts'
 import { openTransactions } from './transactions.ts'
 
 /** Failing for so long, a broker restart is something else than a blink. */
@@ -146,7 +146,7 @@ class Client implements KafkaClient {
     let failing = false
     try {
       const broker = await this.#control.anyBroker()
-      await broker.send(metadata([]))
+      await broker.send(metadata([]), QUESTION)
       this.#health.succeeded('cluster')
     } catch (error) {
       if (this.#closed) return

@@ -7,7 +7,7 @@ import { KafkaClientError, type KafkaOptions } from './contract.ts'
 import type { Health } from './health.ts'
 import { ProtocolError } from './protocol-error.ts'
 import { type CoordinatorKind, findCoordinator, metadata, type PartitionMetadata } from './requests/cluster.ts'
-import { type RetryOptions, retry } from './retry.ts'
+import { QUESTION, type RetryOptions, retry } from './retry.ts'
 import { type BrokerAddress, type BrokerConnection, ConnectionError, openConnection } from './socket.ts'
 
 /** An open connection to a broker; the same object for as long as it is open, so that requests can be grouped by it. */
@@ -218,7 +218,7 @@ class ConnectionSet implements Connections {
 
   async #refreshNow(topics: readonly string[]): Promise<void> {
     const broker = await this.anyBroker()
-    const found = await broker.send(metadata(topics))
+    const found = await broker.send(metadata(topics), QUESTION)
     const { addresses, topics: known } = this.#known
     addresses.clear()
     for (const { nodeId, host, port } of found.brokers) addresses.set(nodeId, { host, port })
@@ -242,7 +242,7 @@ class ConnectionSet implements Connections {
 
   async #findCoordinator(kind: CoordinatorKind, id: string): Promise<number> {
     const broker = await (this.#parent ?? this).anyBroker()
-    const { nodeId, host, port } = await broker.send(findCoordinator(kind, id))
+    const { nodeId, host, port } = await broker.send(findCoordinator(kind, id), QUESTION)
     this.#known.addresses.set(nodeId, { host, port })
     return nodeId
   }

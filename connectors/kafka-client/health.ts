@@ -4,16 +4,21 @@ import type { Environment } from '../../topology/environment.ts'
 export interface Health {
   /** `kind` groups what counts as the same trouble. */
   failed(kind: string, message: string): void
+  /** Told, but no sign that the cluster is out of reach: a topic that does not exist yet. */
+  noticed(kind: string, message: string): void
   succeeded(kind: string): void
   state(): { readonly reachable: boolean; readonly reason: string | null }
 }
 
 interface Trouble {
   readonly sinceMs: number
-  message: string
+  readonly lastMs: number
+  readonly message: string
 }
 
 const TOLD_EVERY_MS = 1_000
+/** Trouble that has not come again for so long is over, though nothing of its kind was asked for since. */
+const OVER_AFTER_MS = 30_000
 /** Kinds are few and fixed; a bound in case somebody puts an id in one. */
 const MAX_KINDS = 200
 
@@ -26,16 +31,23 @@ export function createHealth(
   const troubles = new Map<string, Trouble>()
   const toldAtMs = new Map<string, number>()
   let answered = false
+  const noticed = (kind: string, message: string) => {
+    const now = environment.monotonic()
+    if (now - (toldAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < TOLD_EVERY_MS) return
+    if (toldAtMs.size >= MAX_KINDS) toldAtMs.clear()
+    toldAtMs.set(kind, now)
+    onProblem?.(message)
+  }
   return {
+    noticed,
     failed(kind, message) {
-      const now = environment.monotonic()
-      if (troubles.size < MAX_KINDS || troubles.has(kind)) {
-        troubles.set(kind, { sinceMs: troubles.get(kind)?.sinceMs ?? now, message })
+      const lastMs = environment.monotonic()
+      const before = troubles.get(kind)
+      if (before !== undefined || troubles.size < MAX_KINDS) {
+        const sinceMs = before === undefined || lastMs - before.lastMs >= OVER_AFTER_MS ? lastMs : before.sinceMs
+        troubles.set(kind, { sinceMs, lastMs, message })
       }
-      if (now - (toldAtMs.get(kind) ?? Number.NEGATIVE_INFINITY) < TOLD_EVERY_MS) return
-      if (toldAtMs.size >= MAX_KINDS) toldAtMs.clear()
-      toldAtMs.set(kind, now)
-      onProblem?.(message)
+      noticed(kind, message)
     },
     succeeded(kind) {
       answered = true
@@ -43,7 +55,8 @@ export function createHealth(
     },
     state() {
       const now = environment.monotonic()
-      const trouble = [...troubles.values()].find((each) => !answered || now - each.sinceMs >= toleratedMs)
+      const present = [...troubles.values()].filter(({ lastMs }) => now - lastMs < OVER_AFTER_MS)
+      const trouble = present.find(({ sinceMs }) => !answered || now - sinceMs >= toleratedMs)
       if (trouble !== undefined) return { reachable: false, reason: trouble.message }
       return answered ? { reachable: true, reason: null } : { reachable: false, reason: 'no broker has answered yet' }
     },

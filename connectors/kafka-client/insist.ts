@@ -2,11 +2,13 @@ import type { Environment } from '../../topology/environment.ts'
 import type { Connections } from './connection.ts'
 import { KafkaClientError } from './contract.ts'
 import { ProtocolError } from './protocol-error.ts'
-import { isPassing, mayHaveMoved, wait } from './retry.ts'
-import { ConnectionError } from './socket.ts'
+import { isPassing, mayHaveMoved, report, wait } from './retry.ts'
+import { ConnectionError, type SendOptions } from './socket.ts'
 
 /** Repeats the requests of one transaction until its time is over. */
 export interface Insistence {
+  /** Leaves time for another try where a broker has stopped. */
+  readonly sendOptions: SendOptions
   /** @throws what the last attempt threw */
   insist<T>(attempt: () => Promise<T>): Promise<T>
   /** For who repeats by himself: forgets what may have moved and waits. @throws the error, if it does not pass or the time is over */
@@ -32,7 +34,7 @@ export function createInsistence(
     if (!isPassing(error) || elapsedMs >= (unknownTopic ? Math.min(UNKNOWN_TOPIC_MS, limitMs) : limitMs)) throw error
     if (closed()) throw new KafkaClientError('CLOSED', 'the transactional producer is closed', { cause: error })
     const concurrent = isConcurrent(error)
-    if (!concurrent) connections.health.failed('transaction', `transaction: ${(error as Error).message}`)
+    if (!concurrent) report(connections.health, 'transaction', 'transaction', error)
     if (mayHaveMoved(error)) connections.forget()
     await wait(environment, concurrent ? concurrentWaitMs(tries) : Math.min(2 ** Math.min(tries, 10), 200))
   }
@@ -45,7 +47,7 @@ export function createInsistence(
       }
     }
   }
-  return { insist, sitOut }
+  return { insist, sitOut, sendOptions: { timeoutMs: limitMs / 2 } }
 }
 
 /** The transaction before this one is not finished yet. */

@@ -2,6 +2,7 @@ import type { Broker, Connections } from './connection.ts'
 import type { GroupOffset, OffsetSpec, TopicPartition } from './contract.ts'
 import { assertNoError, ProtocolError } from './protocol-error.ts'
 import { EARLIEST, LATEST, listOffsets, offsetFetch } from './requests/offsets.ts'
+import { QUESTION } from './retry.ts'
 
 /** See `KafkaClient.listOffsets`. */
 export async function findOffsets(
@@ -27,7 +28,7 @@ export async function findCommitted(
   return connections.withRetry(`committed offsets of group ${groupId}`, async () => {
     const coordinator = await connections.coordinator('group', groupId)
     const found = new Map<string, GroupOffset>()
-    for (const answer of await coordinator.send(offsetFetch(groupId, partitions))) {
+    for (const answer of await coordinator.send(offsetFetch(groupId, partitions), QUESTION)) {
       const { topic, partition, offset, metadata, errorCode } = answer
       const key = `${topic}/${partition}`
       assertNoError(errorCode, 'OffsetFetch', `group ${groupId}, ${key}`)
@@ -51,7 +52,7 @@ async function offsetsAt(
     await Promise.all(
       [...byLeader].map(async ([leader, led]) => {
         let refusal: ProtocolError | null = null
-        for (const answer of await leader.send(listOffsets(led, timeMs, committedReads))) {
+        for (const answer of await leader.send(listOffsets(led, timeMs, committedReads), QUESTION)) {
           const key = `${answer.topic}/${answer.partition}`
           if (answer.errorCode === 0) found.set(key, answer.offset)
           else refusal ??= new ProtocolError(answer.errorCode, 'ListOffsets', key)

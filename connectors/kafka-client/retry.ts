@@ -3,7 +3,7 @@ import type { Environment } from '../../topology/environment.ts'
 import { KafkaClientError, type KafkaClientErrorCode } from './contract.ts'
 import type { Health } from './health.ts'
 import { ProtocolError } from './protocol-error.ts'
-import { ConnectionError } from './socket.ts'
+import { ConnectionError, type SendOptions } from './socket.ts'
 
 export interface RetryOptions {
   /** Given up after so long. Default 30,000. */
@@ -27,6 +27,12 @@ export interface RetryContext {
 
 const DEADLINE_MS = 30_000
 
+/**
+ * How long to wait for an answer that takes a broker milliseconds and may be asked for again; a broker that has stopped is not to be waited for as long as
+ * one that has much to write.
+ */
+export const QUESTION: SendOptions = { timeoutMs: 5_000 }
+
 export async function retry<T>(
   context: RetryContext,
   what: string,
@@ -45,12 +51,19 @@ export async function retry<T>(
     } catch (error) {
       const passing = passingFor(error, options)
       const elapsedMs = environment.monotonic() - startedMs
-      if (isPassing(error)) health.failed(kind, `${what}: ${(error as Error).message}`)
+      if (isPassing(error)) report(health, kind, what, error)
       if (context.closed() || elapsedMs >= passing) throw asClientError(error, what)
       if (mayHaveMoved(error)) context.onStale()
       await wait(environment, waitMs(environment, tries, options))
     }
   }
+}
+
+/** Tells of trouble that is sat out; a topic that is not there says nothing about the cluster. */
+export function report(health: Health, kind: string, what: string, error: unknown): void {
+  const message = `${what}: ${(error as Error).message}`
+  if (reactionOf(error) === 'topic') health.noticed(kind, message)
+  else health.failed(kind, message)
 }
 
 export function wait(environment: Environment, ms: number): Promise<void> {

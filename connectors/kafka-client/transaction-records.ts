@@ -51,7 +51,7 @@ export async function writeRecords(
       [...byLeader].map(async ([leader, ofLeader]) => {
         const batches = ofLeader.map((lane) => nextBatch(lane, sequences))
         try {
-          const answers = await leader.send(produce(batches, options))
+          const answers = await leader.send(produce(batches, options), insistence.sendOptions)
           failures.push(...settle(ofLeader, answers, sequences, offsets))
         } catch (error) {
           failures.push(error)

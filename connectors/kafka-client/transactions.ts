@@ -33,7 +33,7 @@ import {
   type Producer,
   txnOffsetCommit,
 } from './requests/transactions.ts'
-import { asClientError, wait } from './retry.ts'
+import { asClientError, QUESTION, wait } from './retry.ts'
 import { type Sequences, writeRecords } from './transaction-records.ts'
 
 interface Transaction {
@@ -59,7 +59,7 @@ export async function openTransactions(
       `open transactional id ${transactionalId}`,
       async () => {
         const coordinator = await connections.coordinator('transaction', transactionalId)
-        return coordinator.send(initProducerId(transactionalId, timeoutMs))
+        return coordinator.send(initProducerId(transactionalId, timeoutMs), QUESTION)
       },
       { firstWaitMs: 2, maxWaitMs: 100, kind: 'transaction' },
     )
@@ -106,7 +106,9 @@ class EpochProducer implements TransactionalProducer {
       )
       this.#enter('ending')
       this.#open = false
-      await insistence.insist(async () => (await this.#coordinator()).send(endTxn(this.#producer, true)))
+      await insistence.insist(async () =>
+        (await this.#coordinator()).send(endTxn(this.#producer, true), insistence.sendOptions),
+      )
       this.#connections.health.succeeded('transaction')
       this.#enter('ready')
       return written
@@ -129,7 +131,7 @@ class EpochProducer implements TransactionalProducer {
   async #addPartitions(records: readonly KafkaRecord[], insistence: Insistence): Promise<void> {
     if (records.length === 0) return
     const request = addPartitionsToTxn(this.#producer, partitionsOf(records))
-    await insistence.insist(async () => (await this.#coordinator()).send(request))
+    await insistence.insist(async () => (await this.#coordinator()).send(request, insistence.sendOptions))
   }
 
   async #write(
@@ -150,7 +152,7 @@ class EpochProducer implements TransactionalProducer {
   async #commitOffsets({ groupId, offsets }: Transaction, added: Promise<void>, insistence: Insistence): Promise<void> {
     if (offsets.length === 0) return
     const add = addOffsetsToTxn(this.#producer, groupId)
-    const attempt = async () => (await this.#coordinator()).send(add)
+    const attempt = async () => (await this.#coordinator()).send(add, insistence.sendOptions)
     await attempt().catch(async (error: unknown) => {
       // While the last transaction is not finished one of the two requests is enough to find out when it is.
       if (isConcurrent(error)) await added
@@ -158,12 +160,16 @@ class EpochProducer implements TransactionalProducer {
       await insistence.insist(attempt)
     })
     const commit = txnOffsetCommit(this.#producer, groupId, offsets)
-    await insistence.insist(async () => (await this.#connections.coordinator('group', groupId)).send(commit))
+    await insistence.insist(async () =>
+      (await this.#connections.coordinator('group', groupId)).send(commit, insistence.sendOptions),
+    )
   }
 
   async #bumpEpoch(insistence: Insistence): Promise<void> {
     const request = bumpEpoch(this.#producer, this.#timeoutMs)
-    const identity = await insistence.insist(async () => (await this.#coordinator()).send(request))
+    const identity = await insistence.insist(async () =>
+      (await this.#coordinator()).send(request, insistence.sendOptions),
+    )
     this.#producer = { ...this.#producer, ...identity }
     this.#sequences = new Map()
     this.#lost = false

@@ -40,3 +40,18 @@ it('tells of each kind once a second at most', () => {
   }
   expect(told).toEqual(['a0', 't0', 'a1000', 't1000'])
 })
+
+it('holds nothing against the cluster that has not come again for half a minute, or is only noticed', () => {
+  const { clock, told, health } = clocked()
+  health.succeeded('cluster')
+  health.noticed('append', 'no such topic')
+  health.failed('transaction', 'moved')
+  clock.ms = 10_000
+  health.failed('transaction', 'moved')
+  expect(health.state()).toEqual({ reachable: false, reason: 'moved' })
+  clock.ms = 40_000
+  expect(health.state().reachable).toBe(true)
+  health.failed('transaction', 'moved again')
+  expect(health.state().reachable).toBe(true)
+  expect(told).toEqual(['no such topic', 'moved', 'moved', 'moved again'])
+})
