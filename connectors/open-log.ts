@@ -26,6 +26,7 @@ export type OpenedLog =
   | {
       readonly kind: 'kafka'
       readonly log: Log
+      readonly choice: Extract<LogChoice, { readonly kind: 'kafka' }>
       /** What the gateway serves as a schema registry; `null` if there is another one. */
       readonly subjects: SubjectStore | null
       close(): Promise<void>
@@ -84,7 +85,8 @@ async function openOnKafka(choice: KafkaChoice, options: OpenLogOptions): Promis
   try {
     // the registry would try again by itself; the caller does, and says what it waits for
     await Promise.race([registry.start(), outage.promise])
-    return { kind: 'kafka', log: withSchemaRegistry(kafka, registry, environment), subjects: registry.subjects, close }
+    const log = withSchemaRegistry(kafka, registry, environment)
+    return { kind: 'kafka', log, choice, subjects: registry.subjects, close }
   } catch (error) {
     await close()
     throw error

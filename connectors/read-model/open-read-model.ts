@@ -35,7 +35,8 @@ export async function openReadModel(
   const { dataFolder, environment, onProblem, log } = options
   const model = await openSqliteReadModel({
     environment,
-    source: options.kind === 'embedded' ? { kind: 'embedded', folder: dataFolder } : { kind: 'pump', log },
+    source:
+      options.kind === 'embedded' ? { kind: 'embedded', folder: dataFolder } : { kind: 'kafka', log: options.choice },
     file: join(dataFolder, 'read-model.db'),
     partitions: log.partitions,
     heads,

@@ -9,10 +9,14 @@ import type {
   RunSummary,
   RunView,
 } from '../../../topology/read-model/port.ts'
+import type { KafkaSource } from './kafka-feed.ts'
 import type { EventRecord, ProjectionOptions } from './projection.ts'
 
-/** Where the thread gets events: it reads the embedded log's folder itself when poked, or is handed them. */
-export type EventSource = { readonly kind: 'embedded'; readonly folder: string } | { readonly kind: 'push' }
+/** Where the thread gets events: it reads the embedded log's folder itself when poked, follows Kafka by itself, or is handed them. */
+export type EventSource =
+  | { readonly kind: 'embedded'; readonly folder: string }
+  | KafkaSource
+  | { readonly kind: 'push' }
 
 export interface WorkerSetup {
   readonly projection: ProjectionOptions

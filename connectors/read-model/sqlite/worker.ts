@@ -19,6 +19,26 @@ async function openReader(folder: string) {
   return openEmbeddedReader(folder)
 }
 
+/** Loaded only where it is needed. Returns what ends it. */
+async function followKafka(source: Extract<WorkerSetup['source'], { readonly kind: 'kafka' }>) {
+  const { startKafkaFeed } = await import('./kafka-feed.ts')
+  return startKafkaFeed(source, {
+    get positions() {
+      return projection.positions
+    },
+    apply(partition, records, nextOffset) {
+      try {
+        projection.apply(partition, records, nextOffset)
+      } catch (cause) {
+        projection.recover(cause)
+        throw cause
+      }
+      send({ kind: 'progress', positions: projection.positions, more: false, error: null })
+    },
+    failed: (error) => send({ kind: 'progress', positions: projection.positions, more: false, error }),
+  })
+}
+
 /** Applies what has been appended since, at most a batch per partition. Returns whether there may be more. */
 function pull(): boolean {
   if (reader === null) return false
@@ -90,11 +110,20 @@ function failed(message: ToWorker, cause: unknown): void {
   send({ kind: 'progress', positions: projection.positions, more: begunAnew, error })
 }
 
+const feeding = setup.source.kind === 'kafka' ? followKafka(setup.source) : Promise.resolve(async () => {})
+
+async function close(): Promise<void> {
+  parentPort!.removeAllListeners('message')
+  const endFeed = await feeding
+  await endFeed()
+  projection.close()
+  reader?.close()
+  parentPort!.close()
+}
+
 parentPort!.on('message', (message: ToWorker) => {
   if (message.kind === 'close') {
-    projection.close()
-    reader?.close()
-    parentPort!.close()
+    void close()
     return
   }
   try {

@@ -1,0 +1,93 @@
+/**
+ * Feeds a projection from Kafka within its own thread, through connections of its own, so that events never pass through the thread that decides.
+ * Whatever fails is begun again from where the projection is.
+ */
+import { realEnvironment as environment } from '../../environment.ts'
+import { type LogChoice, openLog } from '../../open-log.ts'
+import type { EventRecord } from './projection.ts'
+import { startPump } from './pump.ts'
+
+export interface KafkaSource {
+  readonly kind: 'kafka'
+  /** Plain data, since it goes to the thread. */
+  readonly log: Extract<LogChoice, { readonly kind: 'kafka' }>
+}
+
+export interface FedProjection {
+  readonly positions: readonly number[]
+  apply(partition: number, records: readonly EventRecord[], nextOffset: number): void
+  /** Told of every failure. */
+  failed(message: string): void
+}
+
+const AGAIN_MS = 1_000
+
+/** Returns a function that ends it. */
+export function startKafkaFeed({ log: choice }: KafkaSource, projection: FedProjection): () => Promise<void> {
+  const ending = new AbortController()
+  const fed = feed(choice, projection, ending.signal)
+  return async () => {
+    ending.abort()
+    await fed
+  }
+}
+
+async function feed(choice: KafkaSource['log'], projection: FedProjection, ending: AbortSignal): Promise<void> {
+  while (!ending.aborted) {
+    try {
+      await feedOnce(choice, projection, ending)
+    } catch (error) {
+      if (ending.aborted) return
+      projection.failed(`${(error as Error).message}; trying again`)
+      await rest(ending)
+    }
+  }
+}
+
+/** Resolves when it is ended. @throws what stopped it */
+async function feedOnce(choice: KafkaSource['log'], projection: FedProjection, ending: AbortSignal): Promise<void> {
+  const { log, close } = await openLog(ownPart(choice), {
+    dataFolder: '',
+    partitions: projection.positions.length,
+    environment,
+    registersSchemas: false,
+    onProblem: (message) => projection.failed(message),
+  })
+  const { promise: stopped, resolve, reject } = Promise.withResolvers<void>()
+  const stop = startPump({
+    log,
+    environment,
+    positions: projection.positions,
+    sink: { apply: async (partition, records, next) => projection.apply(partition, records, next) },
+    onProblem: (message) => projection.failed(message),
+    onFailed: reject,
+  })
+  const end = (): void => resolve()
+  ending.addEventListener('abort', end)
+  if (ending.aborted) resolve()
+  try {
+    await stopped
+  } finally {
+    ending.removeEventListener('abort', end)
+    await stop()
+    await close()
+  }
+}
+
+/** Tells it from the process's other connections; topics are the main thread's business. */
+function ownPart({ options, ...rest }: KafkaSource['log']): KafkaSource['log'] {
+  const kafka = { ...options.kafka, clientId: `${options.kafka.clientId}-read-model` }
+  return { ...rest, options: { ...options, kafka, createTopics: false } }
+}
+
+function rest(ending: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      cancel()
+      ending.removeEventListener('abort', end)
+      resolve()
+    }
+    const cancel = environment.after(AGAIN_MS, end)
+    ending.addEventListener('abort', end)
+  })
+}
