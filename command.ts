@@ -4,11 +4,12 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { configure } from './configure.ts'
+import { configure, kafkaOptions } from './configure.ts'
 import { realEnvironment as environment } from './connectors/environment.ts'
 import { openEmbeddedLog } from './connectors/log-embedded/embedded-log.ts'
 import { openEmbeddedReader } from './connectors/log-embedded/reader.ts'
 import { DATABASE_FILE } from './connectors/log-embedded/schema.ts'
+import { manageTopics } from './connectors/log-kafka/topics-tool.ts'
 import { createLogger } from './connectors/logging/logger.ts'
 import { runCli } from './gateway/cli/cli.ts'
 import { prepareDataFolder, requireDataFolder } from './gateway/cli/data-folder.ts'
@@ -35,6 +36,16 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     stderr: process.stderr,
     interrupted: interrupted.signal,
     startNode: (loaded) => runNode(loaded, interrupted.signal),
+    manageTopics: ({ config }, { apply, create }) =>
+      manageTopics(
+        {
+          ...kafkaOptions(config, process.env),
+          environment,
+          partitions: config.partitions,
+          ...(create ? {} : { createTopics: false }),
+        },
+        { apply },
+      ),
     verify: verifyFolder,
     runScript,
   })

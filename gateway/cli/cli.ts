@@ -8,6 +8,7 @@ import { addLocalCommands } from './local-commands.ts'
 import { addRunCommands } from './run-commands.ts'
 import { type Shell, shellFor } from './shell.ts'
 import { addTopicCommands } from './topic-commands.ts'
+import { addTopicsCommands } from './topics-commands.ts'
 
 /** Makes a command's action out of a function that gets a shell, then what the command line gave. */
 export type Act = <A extends unknown[]>(
@@ -50,6 +51,7 @@ function buildCli(dependencies: CliDependencies, exitWith: (code: number) => voi
   addFlowCommands(program, act)
   addRunCommands(program, act)
   addTopicCommands(program, act)
+  addTopicsCommands(program, act)
   return program
 }
 

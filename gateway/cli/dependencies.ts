@@ -1,6 +1,7 @@
 /** What the command line is given by whoever wires it. */
 import type { Readable } from 'node:stream'
 import type { Environment } from '../../topology/environment.ts'
+import type { TopicsReport } from '../../topology/log/topics-report.ts'
 import type { VerifyReport } from '../../topology/verify/report.ts'
 import type { LoadedConfig } from '../config/load-config.ts'
 
@@ -32,6 +33,11 @@ export interface CliDependencies {
   readonly interrupted: AbortSignal
   /** Runs a node until it is told to stop; resolves with the exit code. */
   readonly startNode: (loaded: LoadedConfig) => Promise<number>
+  /** Plans the topics of a deployment on Kafka, and creates and changes them with `apply`; without `create` what is missing is left to somebody else. */
+  readonly manageTopics: (
+    loaded: LoadedConfig,
+    request: { readonly apply: boolean; readonly create: boolean },
+  ) => Promise<TopicsReport>
   readonly verify: (config: VerifyConfig) => Promise<VerifyReport>
   /** Resolves with the exit code, or `null` where there is no such script. */
   readonly runScript: (script: Script, args: readonly string[]) => Promise<number | null>

@@ -82,6 +82,7 @@ async function helpOf(names: readonly string[]): Promise<string> {
     stderr: { write },
     interrupted: new AbortController().signal,
     startNode: unused,
+    manageTopics: unused,
     verify: unused,
     runScript: unused,
   })

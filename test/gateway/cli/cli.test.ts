@@ -64,6 +64,7 @@ async function beamline(args: readonly string[], overrides: Partial<CliDependenc
     stderr: { write: (text) => (written.err += text) },
     interrupted: new AbortController().signal,
     startNode: async () => 0,
+    manageTopics: async () => ({ deployment: null, steps: [], applied: false, ready: true }),
     verify: async () => REPORT,
     runScript: async () => null,
     ...overrides,
