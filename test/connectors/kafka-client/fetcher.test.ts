@@ -8,13 +8,17 @@ import { connect, createTopic, numbersFrom, record } from './support.ts'
 /** Collects what a feed gives until the condition holds; what it throws is thrown. */
 function readUntil(feed: Feed, done: (values: readonly string[]) => boolean): Promise<readonly string[]> {
   const values: string[] = []
+  let finished = false
   return new Promise((resolve, reject) => {
     const read = (): void => {
+      // What comes later is for the next reader.
+      if (finished) return
       try {
         for (let some = feed.poll(7); some.length > 0; some = feed.poll(7)) {
           values.push(...some.map(({ value }) => String(value)))
         }
-        if (done(values)) resolve(values)
+        finished = done(values)
+        if (finished) resolve(values)
       } catch (error) {
         reject(error)
       }
