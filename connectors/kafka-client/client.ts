@@ -21,7 +21,7 @@ import { createHealth, type Health } from './health.ts'
 import { findCommitted, findOffsets } from './offsets.ts'
 import { patchKafkajs } from './patches.ts'
 import { metadata } from './requests/cluster.ts'
-import { asClientError, QUESTION } from './retry.ts'
+import { asClientError, QUESTION, settleWithin } from './retry.ts'
 import { openTransactions } from './transactions.ts'
 
 /** Failing for so long, a broker restart is something else than a blink. */
@@ -119,19 +119,7 @@ class Client implements KafkaClient {
     // Producers and members that were not closed fail with `CLOSED`.
     for (const connections of this.#open) connections.close()
     this.#open.clear()
-    await this.#disconnectAdmin()
-  }
-
-  /** Bounded; the timer is ended with it, so that it does not keep a process that has nothing else to do. */
-  #disconnectAdmin(): Promise<void> {
-    return new Promise((resolve) => {
-      const cancel = this.#environment.after(LEAVE_WITHIN_MS, resolve)
-      const done = (): void => {
-        cancel()
-        resolve()
-      }
-      this.admin.disconnect().then(done, done)
-    })
+    await settleWithin(this.#environment, LEAVE_WITHIN_MS, this.admin.disconnect())
   }
 
   #connections(): Connections {

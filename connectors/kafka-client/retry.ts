@@ -70,6 +70,19 @@ export function wait(environment: Environment, ms: number): Promise<void> {
   return new Promise((resolve) => environment.after(ms, resolve))
 }
 
+/** Resolves when the work has ended, well or not, or the time is over. */
+export function settleWithin(environment: Environment, ms: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = environment.after(ms, resolve)
+    const done = (): void => {
+      // A timer would keep a process that has nothing else to do.
+      cancel()
+      resolve()
+    }
+    work.then(done, done)
+  })
+}
+
 function waitMs(environment: Environment, tries: number, options: RetryOptions): number {
   const longest = Math.min((options.firstWaitMs ?? 5) * 2 ** Math.min(tries - 1, 20), options.maxWaitMs ?? 500)
   return longest / 2 + ((environment.randomU32() % 1024) / 1024) * (longest / 2)

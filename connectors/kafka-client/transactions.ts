@@ -33,7 +33,7 @@ import {
   type Producer,
   txnOffsetCommit,
 } from './requests/transactions.ts'
-import { asClientError, QUESTION, wait } from './retry.ts'
+import { asClientError, QUESTION, settleWithin } from './retry.ts'
 import { type Sequences, writeRecords } from './transaction-records.ts'
 
 interface Transaction {
@@ -123,7 +123,7 @@ class EpochProducer implements TransactionalProducer {
     // Readers wait for an open transaction until it times out. With all answers in, nothing of it can follow its abort.
     if (this.#open && !this.#lost) {
       const aborted = this.#coordinator().then((broker) => broker.send(endTxn(this.#producer, false)))
-      await Promise.race([aborted.catch(() => {}), wait(this.#environment, ABORT_WITHIN_MS)])
+      await settleWithin(this.#environment, ABORT_WITHIN_MS, aborted)
     }
     this.#connections.close()
   }
