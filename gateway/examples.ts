@@ -28,11 +28,12 @@ export async function publishExamples(
   const listed = await insist(app, options, 'flows cannot be listed', { method: 'GET', url: '/api/v1/flows' })
   const { flows = [] } = JSON.parse(listed) as { readonly flows?: readonly unknown[] }
   if (flows.length > 0) return 0
-  for (const { name, text } of examples) {
+  const publish = ({ name, text }: ExampleFlow): Promise<string> => {
     const headers = { 'content-type': 'application/yaml' }
     const request = { method: 'POST', url: '/api/v1/flows', headers, payload: text } as const
-    await insist(app, options, `example flow ${name} was refused`, request)
+    return insist(app, options, `example flow ${name} was refused`, request)
   }
+  await Promise.all(examples.map(publish))
   return examples.length
 }
 

@@ -1,0 +1,157 @@
+/** Roles in processes of their own, on a real Kafka. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { ApiClient } from '../../load/process/api-client.ts'
+import { BeamlineProcess } from '../../load/process/beamline-process.ts'
+import { freePort } from '../../load/process/free-port.ts'
+import { describeWithCluster, describeWithKafka } from '../support/kafka.ts'
+
+const FLOW = `flow: three
+steps:
+  - { id: a, type: echo, with: "\${input.n}" }
+  - { id: b, type: echo, with: "\${steps.a.output}" }
+  - { id: c, type: echo, with: "\${steps.b.output}" }
+output: "\${steps.c.output}"
+`
+const WAIT = { timeout: 60_000, interval: 100 }
+
+let folder: string
+let processes: BeamlineProcess[] = []
+const clients: ApiClient[] = []
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'beamline-roles-'))
+})
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close()
+  await Promise.all(processes.filter((each) => each.running).map((each) => each.kill()))
+  processes = []
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface ProcessOptions {
+  readonly brokers: readonly string[]
+  readonly prefix: string
+  readonly roles: string
+}
+
+async function spawn({ brokers, prefix, roles }: ProcessOptions): Promise<BeamlineProcess> {
+  const port = await freePort()
+  const env = {
+    BEAMLINE_LOG: 'kafka',
+    BEAMLINE_KAFKA_BROKERS: brokers.join(','),
+    BEAMLINE_KAFKA_PREFIX: prefix,
+    BEAMLINE_ROLES: roles,
+    ...(roles.includes('gateway') ? {} : { BEAMLINE_HEALTH_PORT: String(port) }),
+  }
+  const started = BeamlineProcess.spawn({ dataFolder: join(folder, `process-${processes.length}`), port, env })
+  processes.push(started)
+  return started
+}
+
+async function ready(...all: readonly BeamlineProcess[]): Promise<void> {
+  for (const each of all) {
+    await vi.waitFor(async () => {
+      if (!each.running) throw new Error(`it has ended:\n${each.output}`)
+      expect(await each.isReady(), each.output).toBe(true)
+    }, WAIT)
+  }
+}
+
+function clientOf({ url }: BeamlineProcess): ApiClient {
+  const client = new ApiClient(url)
+  clients.push(client)
+  return client
+}
+
+async function reasonOf(each: BeamlineProcess): Promise<unknown> {
+  const { status, body } = await clientOf(each).call('GET', '/readyz')
+  return status === 200 ? null : body.reason
+}
+
+async function runAll(client: ApiClient, from: number, count: number): Promise<void> {
+  const answers = await Promise.all(
+    Array.from({ length: count }, (_, i) => {
+      const input = { n: from + i }
+      return client.call('POST', '/api/v1/runs?wait=60s', { flow: 'three', input, idempotency_key: `n-${from + i}` })
+    }),
+  )
+  const outputs = answers.map(({ body }) => ({ status: body.status, output: body.output }))
+  expect(outputs).toEqual(answers.map((_, i) => ({ status: 'completed', output: from + i })))
+}
+
+await describeWithKafka('roles on Kafka', (kafka) => {
+  it('divided over processes, of which some leave and one dies, finish every run', { timeout: 180_000 }, async () => {
+    const place = { brokers: kafka.bootstrap, prefix: `${kafka.unique('roles')}.` }
+    const gateway = await spawn({ ...place, roles: 'gateway,read-model' })
+    const workers = [
+      await spawn({ ...place, roles: 'tasks,execute:io' }),
+      await spawn({ ...place, roles: 'tasks,execute:io' }),
+      await spawn({ ...place, roles: 'tasks,execute:io,execute:cpu' }),
+    ] as const
+    await ready(gateway, ...workers)
+    const client = clientOf(gateway)
+    await client.publish(FLOW)
+    await runAll(client, 0, 20)
+    const leaving = runAll(client, 20, 40)
+    expect(await workers[0].stop()).toBe(0)
+    await leaving
+    const dying = runAll(client, 60, 40)
+    await workers[1].kill()
+    await dying
+    await runAll(client, 100, 20)
+    // a process more than there are partitions has nothing to do and is ready all the same
+    const extra = await Promise.all(Array.from({ length: 4 }, () => spawn({ ...place, roles: 'tasks' })))
+    await ready(...extra)
+    await runAll(client, 120, 20)
+  })
+
+  it('two gateways number versions together, and know each their own answers', { timeout: 120_000 }, async () => {
+    const place = { brokers: kafka.bootstrap, prefix: `${kafka.unique('gateways')}.` }
+    const [one, two] = [
+      await spawn({ ...place, roles: 'tasks,execute:io,gateway,read-model' }),
+      await spawn({ ...place, roles: 'gateway,read-model' }),
+    ]
+    await ready(one, two)
+    const both = [clientOf(one), clientOf(two)] as const
+    const publish = (n: number) =>
+      both[n % 2]!.call('POST', '/api/v1/flows', FLOW.replace('input.n', `input.n${n}`), 'application/yaml')
+    const answers = await Promise.all(Array.from({ length: 10 }, (_, n) => publish(n)))
+    const versions = answers.map(({ body }) => Number(body.version)).toSorted((a, b) => a - b)
+    expect(versions).toEqual(answers.map((_, n) => n + 1))
+    await both[0].publish(FLOW)
+    await Promise.all([runAll(both[0], 0, 20), runAll(both[1], 100, 20)])
+  })
+})
+
+await describeWithCluster('a cluster that comes up late', {}, (cluster) => {
+  it('is waited for, with the reason, and then used', { timeout: 120_000 }, async () => {
+    await cluster().kill(1)
+    const beamline = await spawn({
+      brokers: cluster().bootstrap,
+      prefix: 'late.',
+      roles: 'tasks,execute:io,gateway,read-model',
+    })
+    const expected = `Kafka cannot be reached at ${cluster().bootstrap[0]}`
+    await vi.waitFor(async () => expect(await reasonOf(beamline)).toMatch(expected), WAIT)
+    const { status, body } = await clientOf(beamline).submit({ flow: 'three', input: {} })
+    expect(status).toBe(503)
+    expect(JSON.stringify(body)).toMatch(/not ready: Kafka cannot be reached/)
+    expect((await clientOf(beamline).call('GET', '/health')).status).toBe(200)
+    await cluster().start(1)
+    await ready(beamline)
+    const client = clientOf(beamline)
+    await client.publish(FLOW)
+    await runAll(client, 0, 5)
+    // and it may go again
+    await cluster().kill(1)
+    await vi.waitFor(async () => expect(await reasonOf(beamline)).toMatch(/./), WAIT)
+    expect((await client.submit({ flow: 'three', input: { n: 1 } })).status).toBe(503)
+    await cluster().start(1)
+    await ready(beamline)
+    await runAll(client, 5, 5)
+  })
+})
