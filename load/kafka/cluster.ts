@@ -143,6 +143,8 @@ async function clusterIdOf(folder: string): Promise<string> {
 }
 
 if (import.meta.main) {
-  const { main } = await import('./command.ts')
-  process.exitCode = await main(process.argv.slice(2))
+  // not awaited: the command imports this module
+  void import('./command.ts').then(async ({ main }) => {
+    process.exitCode = await main(process.argv.slice(2))
+  })
 }
