@@ -33,7 +33,7 @@ const DEFAULT_SESSION_MS = 6_000
 const MAX_HEARTBEAT_MS = 2_000
 const DEFAULT_REBALANCE_MS = 60_000
 const DEFAULT_TRANSACTION_MS = 15_000
-const SETTLE_AFTER_MS = 60_000
+const DEFAULT_SETTLE_MS = 60_000
 
 /**
  * Connects, and makes sure that the topics are this deployment's and fit for it.
@@ -92,7 +92,7 @@ function timingsOf(options: KafkaLogOptions): Timings {
     heartbeatMs: options.heartbeatMs ?? Math.min(Math.floor(sessionTimeoutMs / 3), MAX_HEARTBEAT_MS),
     rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? DEFAULT_REBALANCE_MS,
     transactionTimeoutMs: options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_MS,
-    settleAfterMs: SETTLE_AFTER_MS,
+    settleAfterMs: options.settleAfterMs ?? DEFAULT_SETTLE_MS,
   }
 }
 

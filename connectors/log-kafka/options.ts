@@ -26,6 +26,8 @@ export interface KafkaLogOptions {
   readonly rebalanceTimeoutMs?: number
   /** A transaction that is open for so long is aborted by the broker. Default 15,000. */
   readonly transactionTimeoutMs?: number
+  /** Time without a commit after which read positions are moved past what is no record (ends of transactions). Default 60,000. */
+  readonly settleAfterMs?: number
   /** Told in words of what goes wrong and is tried again, or was found and is no error. */
   readonly onProblem?: (message: string) => void
   /** Puts something between the log and its client; for tests. */
