@@ -1,6 +1,6 @@
 /**
- * `npm run load -- TEST [NAME=VALUE...] [--url URL] [--report FOLDER]`: runs one of the k6 scripts against a Beamline that is there already, or against one that it starts
- * on an empty folder. Ends with a report; the exit code is 0 only if every threshold was kept and every accepted run has ended.
+ * `npm run load -- TEST [NAME=VALUE...] [--url URL | --kafka] [--report FOLDER]`: runs one of the k6 scripts against a Beamline that is there already, or against one
+ * that it starts on an empty folder, with `--kafka` on a Kafka of its own. Ends with a report; the exit code is 0 only if every threshold was kept and every accepted run has ended.
  */
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,15 +9,16 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
-import { BeamlineProcess } from '../process/beamline-process.ts'
-import { freePort } from '../process/free-port.ts'
 import { buildK6, NoK6 } from './build.ts'
 import { reportHtml } from './report.ts'
 import { type Sample, Sampler } from './sampler.ts'
 import { accountOf, parseSeries, type Summary, thresholdsOf } from './summary.ts'
+import { startTarget, type Target } from './target.ts'
 
 const SCRIPTS = fileURLToPath(new URL('scripts/', import.meta.url))
 const REPORTS = fileURLToPath(new URL('../reports/', import.meta.url))
+/** These produce to Kafka themselves. */
+const KAFKA_TESTS: ReadonlySet<string> = new Set(['kafka-ingest'])
 /** Setup, teardown with its drain, and some to spare. */
 const BESIDES_SECONDS = 300
 
@@ -33,6 +34,7 @@ interface Request {
   readonly test: string
   readonly settings: { readonly [name: string]: string }
   readonly url: string | undefined
+  readonly log: 'embedded' | 'kafka'
   readonly reports: string
 }
 
@@ -40,7 +42,11 @@ function requestOf(args: readonly string[]): Request {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { url: { type: 'string' }, report: { type: 'string', default: REPORTS } },
+    options: {
+      url: { type: 'string' },
+      kafka: { type: 'boolean', default: false },
+      report: { type: 'string', default: REPORTS },
+    },
   })
   const [test = '', ...rest] = positionals
   if (!loadTests().includes(test)) {
@@ -51,7 +57,9 @@ function requestOf(args: readonly string[]): Request {
     if (name === undefined) throw new UsageError(`'${text}' is no setting; expected NAME=VALUE such as RATE=100`)
     return [name, value!]
   })
-  return { test, settings: Object.fromEntries(settings), url: values.url, reports: values.report }
+  if (values.kafka && values.url !== undefined) throw new UsageError('--url and --kafka exclude each other')
+  const log = values.kafka || KAFKA_TESTS.has(test) ? 'kafka' : 'embedded'
+  return { test, settings: Object.fromEntries(settings), url: values.url, log, reports: values.report }
 }
 
 class UsageError extends Error {}
@@ -59,47 +67,47 @@ class UsageError extends Error {}
 async function main(args: readonly string[]): Promise<boolean> {
   const request = requestOf(args)
   const k6 = await buildK6((text) => console.error(text))
-  const folder = mkdtempSync(join(tmpdir(), 'beamline-load-'))
-  let beamline: BeamlineProcess | null = null
+  const target = request.url === undefined ? await startTarget(request.log) : givenTarget(request.url)
+  const folder = mkdtempSync(join(tmpdir(), 'beamline-k6-'))
   const clean = async (): Promise<void> => {
-    if (beamline?.running === true) await beamline.stop()
     rmSync(folder, { recursive: true, force: true })
+    await target.close()
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void clean().finally(() => process.exit(130)))
+  const interrupted = (): void => void clean().finally(() => process.exit(130))
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted)
   try {
-    if (request.url === undefined) {
-      beamline = await BeamlineProcess.start({ dataFolder: join(folder, 'data'), port: await freePort() })
-      console.error(`beamline is ready on ${beamline.url} after ${Math.round(beamline.startedInMs)} ms`)
-    }
-    return await measure(k6, request, request.url ?? beamline!.url, folder)
+    return await measure(k6, request, target, folder)
   } catch (error) {
-    if (beamline !== null) console.error(beamline.output.slice(-2000))
+    console.error(target.output().slice(-2000))
     throw error
   } finally {
     await clean()
   }
 }
 
-async function measure(k6: string, request: Request, url: string, folder: string): Promise<boolean> {
-  const { test, settings, reports } = request
+function givenTarget(url: string): Target {
+  return { url, settings: {}, what: url, output: () => '', close: async () => {} }
+}
+
+async function measure(k6: string, request: Request, target: Target, folder: string): Promise<boolean> {
+  const { test, settings } = request
   const startedAt = new Date()
-  const sampler = new Sampler(url)
+  const sampler = new Sampler(target.url)
   sampler.start()
   const files = { summary: join(folder, 'summary.json'), series: join(folder, 'series.jsonl') }
-  await runK6(k6, test, { ...settings, BEAMLINE_URL: url, SUMMARY: files.summary }, files.series)
+  const told = { ...target.settings, ...settings, BEAMLINE_URL: target.url, SUMMARY: files.summary }
+  await runK6(k6, test, told, files.series)
   sampler.stop()
   const summary = JSON.parse(readFileSync(files.summary, 'utf8')) as Summary
   const series = parseSeries(readFileSync(files.series, 'utf8'))
-  const facts = [
+  const facts: [string, string][] = [
     ...Object.entries(settings),
-    ['server', request.url ?? 'started for this test, embedded log'],
+    ['server', target.what],
     ['machine', `${cpus()[0]?.model.trim() ?? 'unknown'} x ${availableParallelism()}, Node ${process.version}`],
-  ] as [string, string][]
-  const html = reportHtml({ test, startedAt, facts, summary, series, samples: sampler.samples })
-  mkdirSync(reports, { recursive: true })
-  const report = join(reports, `${startedAt.toISOString().replace(/[:.]/g, '-').slice(0, 19)}-${test}.html`)
-  writeFileSync(report, html)
+  ]
+  const report = join(request.reports, `${startedAt.toISOString().replace(/[:.]/g, '-').slice(0, 19)}-${test}.html`)
+  mkdirSync(request.reports, { recursive: true })
+  writeFileSync(report, reportHtml({ test, startedAt, facts, summary, series, samples: sampler.samples }))
   const account = accountOf(summary)
   const broken = thresholdsOf(summary).filter(({ ok }) => !ok)
   const cpu = cpuPerRun(sampler.samples, account.terminal)
