@@ -10,7 +10,7 @@ import type { Join, RetryPolicy, StepAction } from './model.ts'
 import { didYouMean } from './nearest.ts'
 import { type Path, type Problems, show } from './problems.ts'
 import { checkRetry } from './retry.ts'
-import { secretsIn } from './secret-text.ts'
+import { computesSecret, secretsIn } from './secret-text.ts'
 import { type CheckedTemplate, checkTemplate, withoutTemplate } from './template.ts'
 
 export interface FlowContext {
@@ -154,12 +154,13 @@ export function checkSecrets(
     }
     return
   }
-  const names = typeof value === 'string' ? secretsIn(value) : []
-  if (names.length === 0) return
+  if (typeof value !== 'string') return
+  const names = secretsIn(value)
+  if (names.length === 0 && !computesSecret(value)) return
   const { problems, secrets } = context
   const found = `found ${show(value)}`
   if (place !== 'step') problems.report('INVALID_FIELD', at, `${found}; ${place} takes no secrets`)
-  else if ((value as string).includes('${')) {
+  else if (value.includes('${')) {
     problems.report('INVALID_FIELD', at, `${found}; expected no expression in a text that names a secret`)
   }
   for (const name of names) {

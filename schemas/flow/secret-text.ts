@@ -15,8 +15,9 @@ export function secretsIn(text: string): readonly string[] {
   return [...text.matchAll(NAMED)].map((match) => match[1]!).filter((name) => name !== '/')
 }
 
-export function mentionsSecret(text: string): boolean {
-  return text.includes(MARK)
+/** Whether a text leaves the name of a secret to an expression, which can never name one. */
+export function computesSecret(text: string): boolean {
+  return text.includes(`${MARK}\${`)
 }
 
 /** Data as it goes into the input of a block that takes secrets. A value without the mark is returned as it is. */

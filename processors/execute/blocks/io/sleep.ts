@@ -1,11 +1,12 @@
 import type { Block } from '../../block.ts'
-import { type BlockTools, pause } from '../tools.ts'
+import { type BlockTools, pause, TIMEOUT_MS_SCHEMA, within } from '../tools.ts'
 
 const DEFAULT_MS = 100
 const MAX_MS = 86_400_000
 
 interface SleepInput {
   readonly ms?: number
+  readonly timeout_ms?: number
 }
 
 export function sleepBlock(tools: BlockTools): Block {
@@ -24,6 +25,7 @@ export function sleepBlock(tools: BlockTools): Block {
           default: DEFAULT_MS,
           description: 'How long to wait, in milliseconds.',
         },
+        timeout_ms: TIMEOUT_MS_SCHEMA,
       },
       additionalProperties: false,
     },
@@ -31,7 +33,8 @@ export function sleepBlock(tools: BlockTools): Block {
     errors: [],
     example: { ms: 10 },
     run: async (context, input) => {
-      await pause(tools, (input as SleepInput | null)?.ms ?? DEFAULT_MS, context.signal)
+      const { ms = DEFAULT_MS, timeout_ms } = (input ?? {}) as SleepInput
+      await within(tools, context.signal, timeout_ms, (signal) => pause(tools, ms, signal))
       return null
     },
   }
