@@ -33,11 +33,12 @@ export async function openReadModel(
   const heads = await eventHeads(options.log)
   if (choice.kind === 'postgres') throw new Error('the read model on Postgres is not part of this build')
   const { dataFolder, environment, onProblem, log } = options
+  // the folder is the embedded log's, while one that is on Kafka may have been another one yesterday
   const model = await openSqliteReadModel({
     environment,
     source:
       options.kind === 'embedded' ? { kind: 'embedded', folder: dataFolder } : { kind: 'kafka', log: options.choice },
-    file: join(dataFolder, 'read-model.db'),
+    file: join(dataFolder, options.kind === 'embedded' ? 'read-model.db' : `read-model-${log.id}.db`),
     partitions: log.partitions,
     heads,
     onProblem,

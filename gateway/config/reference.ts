@@ -15,7 +15,7 @@ A setting comes from a file, the environment or a flag, each stronger than the o
 
 A **secret** is written as a reference, \`file:/path\` or \`env:NAME\`, and looked up when it is used. Only in the environment may it stand as it is. It is never printed.
 
-\`\`\`yaml
+\`\`\`yml
 log: kafka
 kafka:
   brokers: [broker-1:9092, broker-2:9092]
