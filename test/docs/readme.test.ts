@@ -91,7 +91,7 @@ async function helpOf(names: readonly string[]): Promise<string> {
   return text
 }
 
-const GROUPS = ['flow', 'run', 'topic']
+const GROUPS = ['config', 'flow', 'run', 'topic', 'topics']
 
 /** A command's names without what it is given. */
 function withoutArguments(names: readonly string[]): readonly string[] {
