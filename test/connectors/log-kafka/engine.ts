@@ -20,6 +20,8 @@ export interface Engine {
   /** Resolves with the kind of the event that ended the run. */
   run(index: number): Promise<string>
   close(): Promise<void>
+  /** Stops as a crash would; the log's client is the caller's to close. */
+  kill(): Promise<void>
 }
 
 export interface EngineOptions {
@@ -70,6 +72,11 @@ export async function startEngine(log: Log, options: EngineOptions): Promise<Eng
   await node.start()
   const flow = `echo-${steps}`
   await publish(log, flow, echoChain(flow, steps))
+  const end = async (): Promise<void> => {
+    closed = true
+    for (const reader of readers) reader.close()
+    await blocks.close()
+  }
   return {
     node,
     async run(index) {
@@ -81,9 +88,11 @@ export async function startEngine(log: Log, options: EngineOptions): Promise<Eng
     },
     async close() {
       await node.drain()
-      closed = true
-      for (const reader of readers) reader.close()
-      await blocks.close()
+      await end()
+    },
+    async kill() {
+      node.kill()
+      await end()
     },
   }
 }
