@@ -8,7 +8,7 @@ import { resolveSecret, type Secret, type SecretSources } from './gateway/config
 import type { Config } from './gateway/config/settings.ts'
 import type { BeamlineConfig } from './main.ts'
 import { secretsOfEnvironment } from './processors/execute/blocks/secrets/source.ts'
-import type { BlockSettings } from './processors/execute/blocks/settings.ts'
+import { type BlockSettings, connectionsOf } from './processors/execute/blocks/settings.ts'
 import type { TopologyOptions } from './topology/topology.ts'
 
 type Variables = SecretSources['variables']
@@ -148,6 +148,8 @@ function blocksOf(config: Config, variables: Variables): BlockSettings {
   const file = config['secrets.store']
   const key = config['secrets.key']
   return {
+    files: { folder: variables.BEAMLINE_FILES ?? join(config.data, 'files') },
+    connections: connectionsOf(variables.BEAMLINE_CONNECTIONS),
     egress: {
       allow: config['egress.allow'] ?? [],
       deny: config['egress.deny'] ?? [],

@@ -58,8 +58,8 @@ export function blockSettingsOf(variables: Variables): BlockSettings {
   }
 }
 
-/** What is wrong is said without repeating what is there, which may hold passwords. */
-function connectionsOf(text: string | undefined): Connections {
+/** `BEAMLINE_CONNECTIONS`: JSON, or `@` and a file with it. What is wrong is said without repeating what is there, which may hold passwords. @throws {TypeError} */
+export function connectionsOf(text: string | undefined): Connections {
   if (text === undefined || text.trim() === '') return {}
   try {
     const json = text.startsWith('@') ? readFileSync(text.slice(1), 'utf8') : text
