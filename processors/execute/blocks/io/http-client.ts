@@ -20,6 +20,8 @@ export interface HttpOptions {
   readonly connectTimeoutMs?: number
   /** Proxy that all requests go through, e.g. `http://proxy.example:3128`. It is dialled without asking the guard; what it is asked for is checked. */
   readonly proxy?: string | null
+  /** Certificates (PEM) of authorities that are trusted instead of those that come with Node.js. */
+  readonly ca?: string
 }
 
 export interface HttpAnswer {
@@ -85,13 +87,21 @@ function openDispatcher(tools: BlockTools, egress: Egress, options: HttpOptions)
     bodyTimeout: 0,
     maxOrigins: ORIGINS,
   }
-  if (options.proxy != null) return new ProxyAgent({ ...common, uri: options.proxy })
-  return new Agent({ ...common, connect: guardedConnector(tools, egress, timeoutMs) })
+  if (options.proxy != null) {
+    const trusted = options.ca === undefined ? {} : { requestTls: { ca: options.ca } }
+    return new ProxyAgent({ ...common, uri: options.proxy, ...trusted })
+  }
+  return new Agent({ ...common, connect: guardedConnector(tools, egress, timeoutMs, options.ca) })
 }
 
 /** Opens sockets through the guard and leaves TLS, with the server's own name, to the client's connector. */
-function guardedConnector(tools: BlockTools, egress: Egress, timeoutMs: number): buildConnector.connector {
-  const secure = buildConnector({ timeout: timeoutMs })
+function guardedConnector(
+  tools: BlockTools,
+  egress: Egress,
+  timeoutMs: number,
+  ca: string | undefined,
+): buildConnector.connector {
+  const secure = buildConnector({ timeout: timeoutMs, ...(ca !== undefined && { ca }) })
   return (options, callback) => {
     const { protocol, hostname } = options
     const port = Number(options.port || (protocol === 'https:' ? 443 : 80))
