@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { buildK6, NoK6 } from './build.ts'
 import { reportHtml } from './report.ts'
-import { type Sample, Sampler } from './sampler.ts'
+import { commitQuantile, type Sample, Sampler } from './sampler.ts'
 import { accountOf, parseSeries, type Summary, thresholdsOf } from './summary.ts'
 import { startTarget, type Target } from './target.ts'
 
@@ -112,7 +112,8 @@ async function measure(k6: string, request: Request, target: Target, folder: str
   const broken = thresholdsOf(summary).filter(({ ok }) => !ok)
   const cpu = cpuPerRun(sampler.samples, account.terminal)
   const rules = broken.map(({ metric, rule }) => `${metric}: ${rule}`)
-  console.log(JSON.stringify({ test, ...account, server_cpu_ms_per_run: cpu, broken: rules, report }))
+  const commit = commitBounds(sampler.samples)
+  console.log(JSON.stringify({ test, ...account, server_cpu_ms_per_run: cpu, ...commit, broken: rules, report }))
   return broken.length === 0 && account.balanced
 }
 
@@ -121,6 +122,17 @@ function cpuPerRun(samples: readonly Sample[], runs: number): number | null {
   const [first, last] = [samples[0], samples.at(-1)]
   if (first === undefined || last === undefined || runs === 0) return null
   return Math.round(((last.cpuSeconds - first.cpuSeconds) / runs) * 100_000) / 100
+}
+
+/** Below what so many of the server's commits lay, in milliseconds. */
+function commitBounds(samples: readonly Sample[]): { readonly [name: string]: number | null } {
+  const [first, last] = [samples[0], samples.at(-1)]
+  if (first === undefined || last === undefined) return {}
+  const bound = (share: number): number | null => {
+    const seconds = commitQuantile(first, last, share)
+    return seconds === null ? null : seconds * 1000
+  }
+  return { commit_p50_ms: bound(0.5), commit_p95_ms: bound(0.95) }
 }
 
 async function runK6(k6: string, test: string, settings: Request['settings'], series: string): Promise<void> {
