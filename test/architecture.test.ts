@@ -18,7 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 /** Of the topology, connectors and gateway see ports only. */
 const PORTS = [
   'topology/environment.ts',
-  'topology/log/port.ts',
+  'topology/log/',
   'topology/read-model/',
   'topology/schema-registry/',
   'topology/task/observer.ts',

@@ -147,6 +147,10 @@ class KafkaLog implements Log {
     this.#checkOpen()
     this.#checkPartition('ingest', taskId)
     const opening = await openTaskOn(this.#context, taskId)
+    if (this.#closed !== null) {
+      await opening.producer.close().catch(() => undefined)
+      throw closedError('the log')
+    }
     const task: KafkaTaskLog = new KafkaTaskLog(this.#context, opening, () => {
       this.#closingTasks.delete(task)
       if (this.#tasks.get(taskId) === task) this.#tasks.delete(taskId)

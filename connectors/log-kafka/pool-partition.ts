@@ -1,7 +1,8 @@
 /** One partition of a pool's topic while this process has it. */
-import { encodeProgress } from '../../processors/execute/progress-text.ts'
+
 import type { ExecuteTopic } from '../../schemas/topics.ts'
 import type { LogError, LogRecord, OutRecord, PoolPartition, Progress } from '../../topology/log/port.ts'
+import { encodeProgress } from '../../topology/log/progress-text.ts'
 import type { Feed, GroupOffset, TopicPartition } from '../kafka-client/contract.ts'
 import { readError } from './errors.ts'
 import { fromKafka } from './record-mapping.ts'

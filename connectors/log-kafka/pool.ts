@@ -1,7 +1,8 @@
 /** A member of a pool: a group consumer whose partitions are read by a feed each, and whose progress is the group's commits. */
-import { decodeProgress } from '../../processors/execute/progress-text.ts'
+
 import { executeTopic, type Pool } from '../../schemas/topics.ts'
 import { LogError, type Membership, type PoolListener, type Progress } from '../../topology/log/port.ts'
+import { decodeProgress } from '../../topology/log/progress-text.ts'
 import type { GroupMember, GroupOffset, TopicPartition } from '../kafka-client/contract.ts'
 import { partitionsOf } from './client-partitions.ts'
 import type { KafkaLogContext } from './context.ts'

@@ -2,7 +2,6 @@
  * Records of the port as records of Kafka and back. What `OutRecord` knows beyond key, value and headers is a header of our own: records may come from
  * anybody, with any key, any headers, and no value.
  */
-import type { Headers } from '../../processors/turn.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { LogRecord, OutRecord } from '../../topology/log/port.ts'
 import type { KafkaRecord, StoredRecord } from '../kafka-client/contract.ts'
@@ -10,6 +9,8 @@ import type { Names } from './names.ts'
 
 /** On records that were handled in the transaction that appended them. */
 export const HANDLED_HEADER = 'beamline-handled'
+
+type Headers = NonNullable<OutRecord['headers']>
 
 const HANDLED: readonly [string, Uint8Array] = [HANDLED_HEADER, Uint8Array.of(1)]
 const NO_HEADERS: KafkaRecord['headers'] = []

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type FinishedRun, type Progress, ProgressTracker } from '../../../processors/execute/progress.ts'
-import { decodeProgress, encodeProgress, PROGRESS_TEXT_MAX_BYTES } from '../../../processors/execute/progress-text.ts'
+import { decodeProgress, encodeProgress, PROGRESS_TEXT_MAX_BYTES } from '../../../topology/log/progress-text.ts'
 
 const START: Progress = { next: 0, beyond: [] }
 

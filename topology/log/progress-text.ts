@@ -6,7 +6,7 @@
  * Numbers are base 36. A gap is counted from the end of the run before it (the first one from `next`). Too many runs: the farthest are
  * left out, which is safe, since a record that is not known to be finished is run again under the same attempt.
  */
-import type { FinishedRun, Progress } from './progress.ts'
+import type { Progress } from './port.ts'
 
 export const PROGRESS_TEXT_MAX_BYTES = 4_096
 const FORMAT = '1'
@@ -31,7 +31,7 @@ export function decodeProgress(text: string): Progress {
     throw new SyntaxError(`progress text begins with '${text.slice(0, 20)}'; expected '${FORMAT};' and an offset`)
   }
   const start = number(next, text)
-  const beyond: FinishedRun[] = []
+  const beyond: [from: number, to: number][] = []
   let end = start
   for (const run of runs) {
     const [gap, length, ...rest] = run.split('.')
