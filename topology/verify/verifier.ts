@@ -230,6 +230,8 @@ const TOPIC_OF: { readonly [K in RecordKind]?: string } = {
   FlowPublished: 'control',
   TenantChanged: 'control',
   SchemaChanged: 'control',
+  PublishFlow: 'control',
+  ChangeTenant: 'control',
   Reply: 'replies',
 }
 
