@@ -9,7 +9,7 @@ import { createLogger, type Logger } from './connectors/logging/logger.ts'
 import { createTaskLog } from './connectors/logging/task-log.ts'
 import { withoutRepeats } from './connectors/logging/without-repeats.ts'
 import { createExecutorMetrics } from './connectors/metrics/executor-metrics.ts'
-import { createGatewayMetrics, createRegistry } from './connectors/metrics/metrics.ts'
+import { createGatewayMetrics, createRegistry, gaugeOf } from './connectors/metrics/metrics.ts'
 import { createReadModelMetrics } from './connectors/metrics/read-model-metrics.ts'
 import { createTaskMetrics } from './connectors/metrics/task-metrics.ts'
 import { type LogChoice, type OpenedLog, openLog } from './connectors/open-log.ts'
@@ -285,6 +285,8 @@ class Beamline {
       ...(this.#config.gateway === undefined ? {} : { options: this.#config.gateway }),
     })
     this.#closers.push(gateway.close)
+    const clients = (): number => gateway.live.clients
+    gaugeOf(this.#registry, 'beamline_stream_clients', 'Clients that follow the stream of events.', clients)
     if (subjects !== null) registerSchemaRegistry(gateway.app, subjects)
     return gateway
   }

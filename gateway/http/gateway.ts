@@ -24,6 +24,7 @@ import { registerTopics } from './topics.ts'
 export interface Gateway {
   /** For tests (`inject`) and for routes that others add before `listen`. */
   readonly app: FastifyInstance
+  readonly live: LiveEvents
   /** Resolves with the base address. @throws {Error} with `code` `EADDRINUSE` when the port is taken */
   listen(host: string, port: number): Promise<string>
   /** Serves on the socket that it was given as `front`, once it knows what there is. */
@@ -61,6 +62,7 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
   let closed = false
   return {
     app,
+    live: edge.live,
     async listen(host, port) {
       await definitions.current()
       return app.listen({ host, port, backlog: 1024 })

@@ -1,7 +1,10 @@
-import { type ClientRequest, get } from 'node:http'
+import { type ClientRequest, get, type IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Random } from '../../../load/process/random.ts'
-import { StreamParser } from '../live/support.ts'
+import { encodeRecord } from '../../../schemas/codec/wire.ts'
+import type { TenantId } from '../../../schemas/ids.ts'
+import type { OutRecord } from '../../../topology/log/port.ts'
+import { StreamParser, skipped, someRun } from '../live/support.ts'
 import { openWorld, type World } from '../support.ts'
 
 const FLOW = 'flow: greet\nsteps:\n  - id: hello\n    type: echo\n    with: "${input}"\n'
@@ -18,6 +21,7 @@ afterAll(() => world.close())
 class Client {
   readonly parser = new StreamParser()
   readonly request: ClientRequest
+  response: IncomingMessage | null = null
   status = 0
   type: string | undefined
   /** Bytes after which it breaks the connection. */
@@ -33,6 +37,7 @@ class Client {
     })
     this.request.on('close', () => this.#changed())
     this.request.on('response', (response) => {
+      this.response = response
       this.status = response.statusCode!
       this.type = response.headers['content-type']
       response.on('error', () => {})
@@ -127,6 +132,34 @@ describe('GET /api/v1/stream', () => {
     expect((process.memoryUsage().rss - before) / 1_000).toBeLessThan(300 << 10)
     for (const client of clients) client.request.destroy()
     await Promise.all(clients.map((client) => client.over))
+  })
+
+  it('lets a client go that does not read, however much comes, and tells it so', async () => {
+    const tenant = 'slow' as TenantId
+    const slow = new Client(`/api/v1/stream?tenant_id=${tenant}`)
+    await slow.begun
+    slow.response!.pause()
+    const run = someRun(0)
+    const record = skipped(run, 'a'.repeat(50), tenant)
+    const events = Array.from({ length: 1_000 }, (): OutRecord => {
+      const value = encodeRecord(record)
+      return { topic: 'events', partition: 0, key: null, value, headers: null, handled: false, message: record }
+    })
+    let sent = 0
+    // the system's own buffers take some megabytes before anything waits here
+    while (world.gateway.live.clients > 0 && sent < 200_000) {
+      await world.log.append(events)
+      sent += events.length
+      await new Promise<void>((resolve) => setImmediate(resolve))
+    }
+    expect(world.gateway.live.clients).toBe(0)
+    slow.response!.resume()
+    await slow.over
+    const last = slow.parser.events.pop()
+    expect(last).toMatchObject({ event: 'snapshot_required', data: { reason: 'slow_client' } })
+    const offsets = slow.parser.events.map(({ data }) => Number(String(data['position']).split('/')[2]))
+    expect(offsets).toEqual(offsets.map((_, index) => offsets[0]! + index))
+    expect(offsets.length).toBeLessThan(sent)
   })
 
   it.each([
