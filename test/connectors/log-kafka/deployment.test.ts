@@ -24,13 +24,11 @@ await describeWithKafka('opening the log on Kafka', ({ bootstrap, unique }) => {
     opened.push(log)
     return log
   }
-  const createTopic = (topic: string, numPartitions = 2, config: Readonly<Record<string, string>> = {}) =>
-    client.admin.createTopics({
-      waitForLeaders: true,
-      topics: [
-        { topic, numPartitions, configEntries: Object.entries(config).map(([name, value]) => ({ name, value })) },
-      ],
-    })
+  const createTopic = async (topic: string, numPartitions = 2, config: Readonly<Record<string, string>> = {}) => {
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+    await client.admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] })
+    await client.listOffsets([{ topic, partition: 0 }], 'end')
+  }
   const put = (topic: string, value: string) =>
     client.append([{ topic, partition: 0, key: Buffer.from('k'), value: Buffer.from(value), headers: [] }])
 

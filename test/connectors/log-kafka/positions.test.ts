@@ -1,7 +1,18 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import type { KafkaClient } from '../../../connectors/kafka-client/contract.ts'
 import type { Log, PoolPartition, TaskLog } from '../../../topology/log/port.ts'
-import { entry, pollAll, readAll, record, request, restore, take, texts, until } from '../../conformance/log/harness.ts'
+import {
+  entry,
+  pollAll,
+  readAll,
+  record,
+  request,
+  restore,
+  take,
+  texts,
+  turn,
+  until,
+} from '../../conformance/log/harness.ts'
 import { describeWithKafka } from '../../support/kafka.ts'
 import { openTestLog, type TestOptions, testClient } from './support.ts'
 
@@ -165,6 +176,7 @@ await describeWithKafka('positions and owners on Kafka', ({ bootstrap, unique })
     await task.commit(request([], [entry('\x14a', '2')], [['ingest', 0]]))
     await log.close()
     await client.admin.deleteTopics({ topics: [`${prefix}changelog`] })
+    while ((await client.admin.listTopics()).includes(`${prefix}changelog`)) await turn()
     const again = await open({ prefix })
     await expect(again.openTask(0)).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
