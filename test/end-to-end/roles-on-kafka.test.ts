@@ -1,5 +1,5 @@
 /** Roles in processes of their own, on a real Kafka. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
@@ -36,9 +36,10 @@ interface ProcessOptions {
   readonly brokers: readonly string[]
   readonly prefix: string
   readonly roles: string
+  readonly env?: NodeJS.ProcessEnv
 }
 
-async function spawn({ brokers, prefix, roles }: ProcessOptions): Promise<BeamlineProcess> {
+async function spawn({ brokers, prefix, roles, env: more = {} }: ProcessOptions): Promise<BeamlineProcess> {
   const port = await freePort()
   const env = {
     BEAMLINE_LOG: 'kafka',
@@ -46,6 +47,7 @@ async function spawn({ brokers, prefix, roles }: ProcessOptions): Promise<Beamli
     BEAMLINE_KAFKA_PREFIX: prefix,
     BEAMLINE_ROLES: roles,
     ...(roles.includes('gateway') ? {} : { BEAMLINE_HEALTH_PORT: String(port) }),
+    ...more,
   }
   const started = BeamlineProcess.spawn({ dataFolder: join(folder, `process-${processes.length}`), port, env })
   processes.push(started)
@@ -153,5 +155,41 @@ await describeWithCluster('a cluster that comes up late', {}, (cluster) => {
     await cluster().start(1)
     await ready(beamline)
     await runAll(client, 5, 5)
+  })
+})
+
+const SASL = { mechanism: 'SCRAM-SHA-512', users: { ada: 'love lace' } } as const
+
+await describeWithCluster('a cluster with TLS and passwords', { tls: true, sasl: SASL }, (cluster) => {
+  const place = () => ({ brokers: cluster().bootstrap, prefix: 'secured.' })
+
+  /** A configuration file with the password as a reference. */
+  function settings(password: string): NodeJS.ProcessEnv {
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text)
+      return join(folder, name)
+    }
+    const config = `kafka:
+  tls: { ca: ${file('ca.pem', cluster().ca!)} }
+  sasl: { mechanism: scram-sha-512, username: ada, password: "file:${file('password', `${password}\n`)}" }
+`
+    return { BEAMLINE_CONFIG: file('beamline.yaml', config) }
+  }
+
+  it('is used with what the configuration refers to', { timeout: 90_000 }, async () => {
+    const roles = 'tasks,execute:io,gateway,read-model'
+    const beamline = await spawn({ ...place(), roles, env: settings('love lace') })
+    await ready(beamline)
+    const client = clientOf(beamline)
+    await client.publish(FLOW)
+    await runAll(client, 0, 5)
+    expect(beamline.output).not.toContain('love lace')
+  })
+
+  it('ends the start when the password is wrong, and says so without it', { timeout: 60_000 }, async () => {
+    const beamline = await spawn({ ...place(), roles: 'tasks', env: settings('love less') })
+    expect(await beamline.exited).toBe(1)
+    expect(beamline.output).toMatch(/error: .*authenticat/i)
+    expect(beamline.output).not.toContain('love less')
   })
 })
