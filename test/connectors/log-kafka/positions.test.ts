@@ -193,7 +193,13 @@ await describeWithKafka('positions and owners on Kafka', ({ bootstrap, unique })
         { type: 2, name: `${prefix}changelog`, configEntries: [{ name: 'cleanup.policy', value: 'compact,delete' }] },
       ],
     })
-    await removeBelow('changelog', 1)
+    // the new policy reaches the broker a moment later
+    const removed = () =>
+      removeBelow('changelog', 1).then(
+        () => true,
+        () => false,
+      )
+    while (!(await removed())) await turn()
     await expect(log.openTask(0)).rejects.toMatchObject({
       code: 'OFFSET_OUT_OF_RANGE',
       message: expect.stringContaining('begins at offset 1; expected 0'),
