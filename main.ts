@@ -276,7 +276,7 @@ class Beamline {
       metrics: this.#metrics,
       admission: createAdmission(log, load, {
         ...this.#config.admission,
-        onAdmitted: (backlog) => this.#intake.arrived(backlog),
+        onAdmitted: (backlog, submissions) => this.#intake.arrived(backlog, submissions),
       }),
       isReady: () => this.#isReady(),
       waitsFor: () => this.#reason(),

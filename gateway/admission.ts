@@ -17,8 +17,8 @@ export interface AdmissionLimits {
   readonly maxUnfinishedRuns?: number
   /** Default 500,000. */
   readonly maxUndecided?: number
-  /** Told of each admission, with the undecided submissions as a part of their bound, 0..1. */
-  readonly onAdmitted?: (backlog: number) => void
+  /** Told of each admission, with the undecided submissions as a part of their bound, 0..1, and how many were admitted. */
+  readonly onAdmitted?: (backlog: number, submissions: number) => void
 }
 
 const RETRY_AFTER_LOG_S = 5
@@ -31,8 +31,8 @@ export function createAdmission(
   log: Pick<Log, 'health'>,
   load: () => Load,
   { maxUnfinishedRuns = 100_000, maxUndecided = 500_000, onAdmitted }: AdmissionLimits = {},
-): () => Admission {
-  return () => {
+): (submissions?: number) => Admission {
+  return (submissions = 1) => {
     const { writable, reason } = log.health()
     if (!writable) return refusal(503, `the log takes no records: ${reason ?? 'unknown reason'}`, RETRY_AFTER_LOG_S)
     const { unfinishedRuns, undecided, unknownForMs = 0 } = load()
@@ -54,7 +54,7 @@ export function createAdmission(
         RETRY_AFTER_WORK_S,
       )
     }
-    onAdmitted?.(undecided / maxUndecided)
+    onAdmitted?.(undecided / maxUndecided, submissions)
     return ADMIT
   }
 }

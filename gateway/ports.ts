@@ -49,8 +49,8 @@ export interface GatewayDependencies {
   readonly environment: Environment
   readonly logger: Logger
   readonly metrics: GatewayMetrics
-  /** Asked before each submission. */
-  readonly admission: () => Admission
+  /** Asked before each submission, or once before many. */
+  readonly admission: (submissions?: number) => Admission
   /** False until what this process does (tasks, pools, read model) can be done. */
   readonly isReady: () => boolean
   /** What it waits for, in words; `null`: it is ready. */

@@ -69,9 +69,12 @@ export class Replies {
     })
   }
 
-  /** @throws {RequestError} when too many requests wait already */
-  expect(what: string): Expected {
-    if (this.#waiting.size >= this.#options.maxWaiting) {
+  /**
+   * `bounded` false: whoever asks for many at once has a bound of its own.
+   * @throws {RequestError} when too many requests wait already
+   */
+  expect(what: string, bounded = true): Expected {
+    if (bounded && this.#waiting.size >= this.#options.maxWaiting) {
       throw new RequestError('service_overloaded', `${this.#waiting.size} requests wait for decisions already`, {
         retryAfterS: RETRY_AFTER_S,
       })

@@ -29,21 +29,18 @@ export interface SubmitterDependencies {
   readonly environment: Environment
   readonly definitions: Definitions
   readonly replies: Replies
-  readonly admission: () => Admission
+  readonly admission: (submissions?: number) => Admission
 }
 
 export type Submit = (body: Uint8Array, context: SubmissionContext) => Promise<Submitted>
 
 /** The returned function throws {@link RequestError}. */
-export function createSubmitter({ log, environment, definitions, replies, admission }: SubmitterDependencies): Submit {
+export function createSubmitter(dependencies: SubmitterDependencies): Submit {
+  const { log, environment, definitions, replies, admission } = dependencies
   const randomU32 = (): number => environment.randomU32()
-  const placement = (record: SubmitRun): number => {
-    const spread = definitions.tenant(record.tenant)?.spread ?? null
-    return placementOfSubmission(record, log.partitions, spread, randomU32) ?? randomU32() & 0xffff
-  }
   /** The answer says which run it is; without an id of its own the record gets one where its key lies. */
   const submitAndAsk = async (record: SubmitRun): Promise<Submitted> => {
-    const home = record.runId === null ? placement(record) % log.partitions : homeOf(record.runId, log.partitions)
+    const home = homeOfSubmission(record, dependencies)
     const expected = replies.expect('the submission')
     const message = { ...record, replyTo: expected.replyTo }
     const position = await log.append([outRecord('ingest', home, record.runId, message)]).catch((error: unknown) => {
@@ -61,7 +58,7 @@ export function createSubmitter({ log, environment, definitions, replies, admiss
     const problem = inputProblem(known.compiled, record.input)
     if (problem !== null) throw invalidInput(record.flow, problem)
     if (record.idempotencyKey !== null || record.runId !== null) return submitAndAsk(record)
-    const runId = newRunId(placement(record), randomU32)
+    const runId = newRunId(placementOf(record, dependencies), randomU32)
     const home = homeOf(runId, log.partitions)
     const message = { ...record, runId, replyTo: null }
     const positions = await log.append([outRecord('ingest', home, runId, message)])
@@ -69,22 +66,43 @@ export function createSubmitter({ log, environment, definitions, replies, admiss
   }
 }
 
+type Placing = Pick<SubmitterDependencies, 'log' | 'environment' | 'definitions'>
+
+/** Placement of the run of a submission without an id. */
+export function placementOf(record: SubmitRun, { log, environment, definitions }: Placing): number {
+  const randomU32 = (): number => environment.randomU32()
+  const spread = definitions.tenant(record.tenant)?.spread ?? null
+  return placementOfSubmission(record, log.partitions, spread, randomU32) ?? randomU32() & 0xffff
+}
+
+/** Partition that a submission is appended to. */
+export function homeOfSubmission(record: SubmitRun, placing: Placing): number {
+  const { partitions } = placing.log
+  return record.runId === null ? placementOf(record, placing) % partitions : homeOf(record.runId, partitions)
+}
+
 function parse(body: Uint8Array, context: SubmissionContext): SubmitRun {
   try {
     return parseSubmission(body, context)
   } catch (error) {
-    if (!(error instanceof SubmissionError)) throw error
-    const code = error.code === 'TOO_LARGE' ? 'payload_too_large' : 'invalid_request'
-    throw new RequestError(code, error.message, { details: { code: error.code, path: error.path }, cause: error })
+    throw error instanceof SubmissionError ? invalidSubmission(error) : error
   }
+}
+
+export function invalidSubmission(error: SubmissionError): RequestError {
+  const code = error.code === 'TOO_LARGE' ? 'payload_too_large' : 'invalid_request'
+  return new RequestError(code, error.message, { details: { code: error.code, path: error.path }, cause: error })
 }
 
 /** Another gateway may have published the flow a moment ago: `control` is read to its end before refusing. */
 async function findLate(definitions: Definitions, record: SubmitRun): Promise<FlowVersion> {
-  const { tenant, flow, version } = record
   await definitions.current()
-  const known = definitions.flow(tenant, flow, version)
+  const known = definitions.flow(record.tenant, record.flow, record.version)
   if (known !== undefined) return known
+  throw unknownFlow(definitions, record)
+}
+
+export function unknownFlow(definitions: Definitions, { tenant, flow, version }: SubmitRun): RequestError {
   const latest = definitions.flow(tenant, flow, null)?.record.version
   const message =
     latest === undefined
@@ -93,15 +111,15 @@ async function findLate(definitions: Definitions, record: SubmitRun): Promise<Fl
           definitions.flows(tenant).map((published) => published.flow),
         )}`
       : `version ${version} of flow '${flow}' is unknown; expected 1 to ${latest}`
-  throw new RequestError('flow_not_found', message, { details: { flow, version } })
+  return new RequestError('flow_not_found', message, { details: { flow, version } })
 }
 
 /** Ingest decides; here it is asked earlier, so that a mistake is answered at once. */
-function inputProblem(flow: CompiledFlow, input: JsonText): InputProblem | null {
+export function inputProblem(flow: CompiledFlow, input: JsonText): InputProblem | null {
   return flow.inputSchema === null ? null : (flow.checkInput(parseJson(input))[0] ?? null)
 }
 
-function invalidInput(flow: string, { path, message }: InputProblem): RequestError {
+export function invalidInput(flow: string, { path, message }: InputProblem): RequestError {
   const text = `the input does not match the schema of flow '${flow}': \`${path}\` ${message}`
   return new RequestError('invalid_request', text, {
     details: { code: 'INVALID_INPUT', path },
@@ -109,7 +127,7 @@ function invalidInput(flow: string, { path, message }: InputProblem): RequestErr
   })
 }
 
-function notAdmitted({ status, reason, retryAfterS }: Extract<Admission, { admit: false }>): RequestError {
+export function notAdmitted({ status, reason, retryAfterS }: Extract<Admission, { admit: false }>): RequestError {
   return new RequestError(status === 429 ? 'rate_limit_exceeded' : 'service_overloaded', reason, { retryAfterS })
 }
 
@@ -121,7 +139,7 @@ const REFUSALS: { readonly [code: string]: readonly [code: ErrorCode, intakeErro
   run_id_conflict: ['conflict', 'IDEMPOTENCY_VIOLATION'],
 }
 
-function decisionOf(reply: Reply): Pick<Submitted, 'runId' | 'repeated'> {
+export function decisionOf(reply: Reply): Pick<Submitted, 'runId' | 'repeated'> {
   const body = JSON.parse(reply.body) as { run_id?: RunId; message?: string; details?: ErrorDetails }
   if (reply.ok && body.run_id !== undefined) return { runId: body.run_id, repeated: reply.code === 'duplicate' }
   const [code, intakeErrorCode] = REFUSALS[reply.code] ?? ['invalid_request']

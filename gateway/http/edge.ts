@@ -7,6 +7,7 @@ import type { LiveEvents } from '../live/live-events.ts'
 import type { GatewayDependencies, GatewayOptions } from '../ports.ts'
 import type { Publisher } from '../publish.ts'
 import type { Replies } from '../replies.ts'
+import type { SubmitBatch } from '../submit-batch.ts'
 import type { Submit } from '../submit-run.ts'
 
 export interface Edge extends Omit<GatewayDependencies, 'options'> {
@@ -15,6 +16,7 @@ export interface Edge extends Omit<GatewayDependencies, 'options'> {
   readonly replies: Replies
   readonly publisher: Publisher
   readonly submit: Submit
+  readonly submitBatch: SubmitBatch
   readonly deadLetters: DeadLetterCommands
   readonly live: LiveEvents
   /** As the read model's, with a bound on how many wait. @throws {RequestError} */

@@ -26,17 +26,14 @@ export function answerError(
   if (known === null) logger.error({ ...fields, error }, 'a request failed')
   else if (failure.status >= 500) logger.warn({ ...fields, error: failure.cause ?? null }, failure.message)
   if (failure.retryAfterS !== null) reply.header('retry-after', String(failure.retryAfterS))
-  const { code, message, details, intakeErrorCode } = failure
   reply
     .code(failure.status)
     .type('application/json; charset=utf-8')
-    .send(
-      JSON.stringify({
-        ok: false,
-        error: { code, message, ...(intakeErrorCode === null ? {} : { intake_error_code: intakeErrorCode }), details },
-        context,
-      }),
-    )
+    .send(JSON.stringify({ ok: false, error: errorFields(failure), context }))
+}
+
+export function errorFields({ code, message, details, intakeErrorCode }: RequestError): object {
+  return { code, message, ...(intakeErrorCode === null ? {} : { intake_error_code: intakeErrorCode }), details }
 }
 
 /** What Fastify refuses before a route sees the request. */

@@ -7,6 +7,7 @@ import { LiveEvents } from '../live/live-events.ts'
 import { DEFAULT_OPTIONS, type GatewayDependencies } from '../ports.ts'
 import { Publisher } from '../publish.ts'
 import { Replies } from '../replies.ts'
+import { createBatchSubmitter } from '../submit-batch.ts'
 import { createSubmitter } from '../submit-run.ts'
 import { registerDeadLetters } from './dead-letters.ts'
 import type { Edge } from './edge.ts'
@@ -17,6 +18,7 @@ import { acceptBodies } from './media-types.ts'
 import { observeRequests } from './observe.ts'
 import { registerRunEvents } from './run-events.ts'
 import { registerRuns } from './runs.ts'
+import { registerRunsBatch } from './runs-batch.ts'
 import { registerStream } from './stream.ts'
 import { registerTenants } from './tenants.ts'
 import { registerTopics } from './topics.ts'
@@ -47,13 +49,15 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
     maxWaiting: options.maxWaiting,
   })
   const waits = boundedAwait(dependencies, options.maxWaiting)
+  const submitting = { log, environment, definitions, replies, admission }
   const edge: Edge = {
     ...dependencies,
     options,
     definitions,
     replies,
     publisher: new Publisher(log, replies, definitions),
-    submit: createSubmitter({ log, environment, definitions, replies, admission }),
+    submit: createSubmitter(submitting),
+    submitBatch: createBatchSubmitter(submitting),
     deadLetters: createDeadLetterCommands(log, replies),
     live: new LiveEvents({ ...dependencies, options: options.live }),
     awaitRun: waits.awaitRun,
@@ -108,6 +112,7 @@ function createApp(edge: Edge): FastifyInstance {
     answerError(error, request, reply, edge.environment, edge.logger)
   })
   registerRuns(app, edge)
+  registerRunsBatch(app, edge)
   registerRunEvents(app, edge)
   registerStream(app, edge)
   registerFlows(app, edge)

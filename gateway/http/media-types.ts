@@ -30,5 +30,7 @@ function refusal(request: FastifyRequest): RequestError | null {
 
 function expectedTypes(route: string): readonly string[] {
   if (route.startsWith('/api/v1/flows')) return [...JSON_TYPES, ...YAML_TYPES]
-  return route.startsWith('/api/v1/topics') ? [...LINE_TYPES, ...JSON_TYPES] : JSON_TYPES
+  return route.startsWith('/api/v1/topics') || route === '/api/v1/runs/batch'
+    ? [...LINE_TYPES, ...JSON_TYPES]
+    : JSON_TYPES
 }

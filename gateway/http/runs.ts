@@ -1,7 +1,6 @@
 /** `/api/v1/runs` */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { SubmissionContext } from '../../schemas/codec/ingest-json.ts'
-import { DEFAULT_TENANT, homeOf, isRunId, type RunId, type TenantId } from '../../schemas/ids.ts'
+import { homeOf, isRunId, type RunId, type TenantId } from '../../schemas/ids.ts'
 import type { Reply } from '../../schemas/records/replies.ts'
 import {
   isFinished,
@@ -14,13 +13,16 @@ import { type ErrorDetails, RequestError } from '../errors.ts'
 import { outRecord } from '../out-record.ts'
 import type { Submitted } from '../submit-run.ts'
 import { readBody, text } from './body.ts'
-import { goneSignal, requesterOf, tenantOf, traceparentOf } from './context.ts'
+import { goneSignal, requesterOf, tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
+import { idempotencyKeyOf } from './idempotency-key.ts'
 import { durationOf, integerOf, oneOf, queryOf, refuse } from './query.ts'
 import { runIdOf } from './run-id.ts'
 import { runJson, summaryJson } from './run-json.ts'
+import { contextOfSubmission } from './submission-context.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
+const MAX_KEY_LENGTH = 256
 
 export function registerRuns(app: FastifyInstance, edge: Edge): void {
   app.post('/api/v1/runs', (request, reply) => postRun(edge, request, reply))
@@ -32,7 +34,10 @@ export function registerRuns(app: FastifyInstance, edge: Edge): void {
 async function postRun(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const { wait } = queryOf(request, ['wait'])
   const waitMs = durationOf('wait', wait, edge.options.maxWaitMs)
-  const submitted = await edge.submit(bytesOf(request), contextOfSubmission(edge, request))
+  const submitted = await edge.submit(
+    bytesOf(request),
+    contextOfSubmission(edge, request, idempotencyKeyOf(request, MAX_KEY_LENGTH)),
+  )
   reply.type(JSON_TYPE)
   if (waitMs > 0) return answerWhenEnded(edge, submitted, waitMs, reply)
   return reply.code(submitted.repeated ? 200 : 202).send(acceptedJson(submitted, 'accepted'))
@@ -52,17 +57,6 @@ function acceptedJson({ runId, position }: Submitted, status: string): string {
 
 function bytesOf(request: FastifyRequest): Uint8Array {
   return request.body instanceof Uint8Array ? request.body : new Uint8Array()
-}
-
-function contextOfSubmission(edge: Edge, request: FastifyRequest): SubmissionContext {
-  const nowMs = edge.environment.now()
-  const traceparent = traceparentOf(request)
-  if (request.headers['x-tenant-id'] === undefined) {
-    return { headers: traceparent === null ? null : { traceparent }, defaultTenant: DEFAULT_TENANT, nowMs }
-  }
-  const tenant = tenantOf(request)
-  const headers = traceparent === null ? { tenant_id: tenant } : { tenant_id: tenant, traceparent }
-  return { headers, defaultTenant: tenant, nowMs }
 }
 
 async function getRun(readModel: ReadModel, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

@@ -4,6 +4,7 @@ import { didYouMean } from '../../schemas/flow/nearest.ts'
 import { isTopic, TOPICS, type Topic } from '../../schemas/topics.ts'
 import type { LogReader, LogRecord, OutRecord, ReadFrom } from '../../topology/log/port.ts'
 import { RequestError } from '../errors.ts'
+import { linesOf } from '../lines.ts'
 import { positionText } from '../out-record.ts'
 import { tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
@@ -14,18 +15,12 @@ import { recordShown } from './record-json.ts'
 const MAX_LINES = 10_000
 const PRODUCE_BODY_LIMIT_BYTES = 16 << 20
 const MAX_TAIL_WAIT_MS = 60_000
-const NEWLINE = 0x0a
 
 export function registerTopics(app: FastifyInstance, edge: Edge): void {
   const options = { bodyLimit: PRODUCE_BODY_LIMIT_BYTES }
   app.post('/api/v1/topics/ingest/records', options, (request) => produce(edge, request))
   app.get('/api/v1/topics/:topic/records', (request) => tail(edge, request))
   app.get('/api/v1/topics', async () => ({ partitions: await describe(edge) }))
-}
-
-interface Line {
-  readonly number: number
-  readonly bytes: Uint8Array
 }
 
 /** Appends each line as a record, unread, as any producer would; only lines that cannot be appended are answered with an error. */
@@ -36,7 +31,7 @@ async function produce(edge: Edge, request: FastifyRequest): Promise<object> {
     throw new RequestError(code, admitted.reason, { retryAfterS: admitted.retryAfterS })
   }
   const headers = request.headers['x-tenant-id'] === undefined ? null : { tenant_id: tenantOf(request) }
-  const lines = linesOf(request.body)
+  const lines = linesOf(request.body, MAX_LINES)
   const taken = lines.filter((line) => line.bytes.length <= edge.options.bodyLimitBytes)
   const positions = await edge.log.append(taken.map(({ bytes }) => rawRecord(bytes, somePartition(edge), headers)))
   const places = new Map(taken.map((line, index) => [line.number, positionText(positions[index]!)]))
@@ -50,30 +45,6 @@ async function produce(edge: Edge, request: FastifyRequest): Promise<object> {
       return { line: number, error: `the line has ${bytes.length} bytes; expected at most ${limit}` }
     }),
   }
-}
-
-/** Lines that are not blank, numbered from 1. @throws {RequestError} */
-function linesOf(body: unknown): Line[] {
-  const bytes = body instanceof Uint8Array ? body : new Uint8Array()
-  const lines: Line[] = []
-  let number = 0
-  for (let start = 0; start < bytes.length; ) {
-    const newline = bytes.indexOf(NEWLINE, start)
-    const end = newline < 0 ? bytes.length : newline
-    const line = bytes.subarray(start, end)
-    number++
-    if (!isBlank(line)) lines.push({ number, bytes: line })
-    if (lines.length > MAX_LINES) {
-      throw new RequestError('payload_too_large', `the body has more than ${MAX_LINES} lines; send them in parts`)
-    }
-    start = end + 1
-  }
-  if (lines.length > 0) return lines
-  throw new RequestError('invalid_request', 'the body is empty; expected a JSON object a line')
-}
-
-function isBlank(line: Uint8Array): boolean {
-  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)
 }
 
 function somePartition({ environment, log }: Edge): number {

@@ -9,6 +9,8 @@ import type { Environment } from '../environment.ts'
 /** Submissions per window from which on intake counts as hot: 7,500 a second. */
 const HOT_ARRIVALS = 150
 const WINDOW_MS = 20
+/** The longest that one batch of submissions counts as pouring in. */
+const MOST_HOT_MS = 400
 /** Share of the time for decisions on `ingest` while intake is hot: the least up to a backlog of half its bound, rising to the most just below the bound. */
 const LEAST_SHARE = 0.01
 const MOST_SHARE = 0.9
@@ -32,15 +34,19 @@ export class Intake {
     this.#environment = environment
   }
 
-  /** A submission has come in. `backlog`: those not decided yet, as a part of the most that may wait, 0..1. */
-  arrived(backlog: number): void {
+  /** Submissions have come in. `backlog`: those not decided yet, as a part of the most that may wait, 0..1. */
+  arrived(backlog: number, submissions = 1): void {
     this.#share = shareAt(backlog)
     const now = this.#environment.monotonic()
     if (now - this.#windowStart > WINDOW_MS) {
       this.#windowStart = now
       this.#arrivals = 0
     }
-    if (++this.#arrivals >= HOT_ARRIVALS) this.#hotUntil = now + 2 * WINDOW_MS
+    this.#arrivals += submissions
+    if (this.#arrivals < HOT_ARRIVALS) return
+    // many that come as one stand for as long as they would have taken to come one by one
+    const standsForMs = Math.min(MOST_HOT_MS, (submissions / HOT_ARRIVALS) * WINDOW_MS)
+    this.#hotUntil = Math.max(this.#hotUntil, now + 2 * WINDOW_MS + standsForMs)
   }
 
   /** Milliseconds that may be spent on `ingest` now; not positive: come back after {@link retryMs}. */
