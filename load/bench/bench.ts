@@ -1,13 +1,14 @@
 /**
- * `npm run bench -- [--quick] [--only closed,open] [--peers] [--rounds N]`: runs the benchmarks one after another, each in its own
- * process. Progress goes to standard error; the last line of standard output is one JSON object with everything.
+ * `npm run bench -- [--log kafka] [--quick] [--only closed,open] [--peers] [--rounds N]`: runs the benchmarks one after another, each in its own
+ * process; with `--log kafka` beside a broker that is started for them. Progress goes to standard error; the last line of standard output is one JSON object with everything.
  */
 import { execFileSync } from 'node:child_process'
 import { cpus, loadavg, platform, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { round } from '../measure/statistics.ts'
-import { BENCHMARKS, type Benchmark, benchmarkNamed } from './catalogue.ts'
+import { BENCHMARKS, type BenchLog, type Benchmark, benchmarkNamed, runsOn } from './catalogue.ts'
 import { progress, runScript } from './child.ts'
+import { kafkaVariables, startBenchKafka } from './place.ts'
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -16,10 +17,12 @@ async function main(): Promise<void> {
       only: { type: 'string' },
       peers: { type: 'boolean', default: false },
       rounds: { type: 'string' },
+      log: { type: 'string', default: 'embedded' },
     },
   })
-  const chosen = choose(values.only, values.peers)
-  const settings = { quick: values.quick, benchmarks: chosen.map((benchmark) => benchmark.name) }
+  const log = logNamed(values.log)
+  const chosen = choose(log, values.only, values.peers)
+  const settings = { log, quick: values.quick, benchmarks: chosen.map((benchmark) => benchmark.name) }
   const machine = describeMachine()
   progress(
     `${machine.cpu} x ${machine.cores}, ${machine.memory_gb} GB, ${machine.os}, Node ${machine.node}, load ${machine.load_average}`,
@@ -29,27 +32,53 @@ async function main(): Promise<void> {
     ...(values.quick ? ['--quick'] : []),
     ...(values.rounds === undefined ? [] : ['--rounds', values.rounds]),
   ]
+  const kafka = log === 'kafka' ? await startBenchKafka() : null
+  try {
+    const env = kafka === null ? {} : kafkaVariables(kafka)
+    const results = await runAll(
+      chosen,
+      (benchmark) => [...args, ...(benchmark.on === 'both' ? ['--log', log] : [])],
+      env,
+    )
+    console.log(JSON.stringify({ machine, settings, results }))
+  } finally {
+    await kafka?.stop()
+  }
+}
+
+function logNamed(name: string): BenchLog {
+  if (name === 'embedded' || name === 'kafka') return name
+  throw new Error(`--log is '${name}'; expected embedded or kafka`)
+}
+
+async function runAll(
+  chosen: readonly Benchmark[],
+  argsOf: (benchmark: Benchmark) => readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly [name: string]: object }> {
   const results: { [name: string]: object } = {}
-  let failed = 0
   for (const benchmark of chosen) {
     progress(`\n${benchmark.name}: ${benchmark.what}`)
     try {
-      results[benchmark.name] = await runScript(new URL(benchmark.file, import.meta.url).pathname, args)
+      const file = new URL(benchmark.file, import.meta.url).pathname
+      results[benchmark.name] = await runScript(file, argsOf(benchmark), { env })
     } catch (error) {
-      failed++
+      process.exitCode = 1
       results[benchmark.name] = { error: (error as Error).message }
       progress(`  ${(error as Error).message}`)
     }
   }
-  console.log(JSON.stringify({ machine, settings, results }))
-  if (failed > 0) process.exitCode = 1
+  return results
 }
 
-function choose(only: string | undefined, peers: boolean): readonly Benchmark[] {
+/** @throws for a benchmark that does not run on the log */
+function choose(log: BenchLog, only: string | undefined, peers: boolean): readonly Benchmark[] {
   const names = only?.split(',').map((name) => name.trim())
-  if (names !== undefined) return [...names, ...(peers ? ['peers'] : [])].map(benchmarkNamed)
-  if (peers) return [benchmarkNamed('peers')]
-  return BENCHMARKS.filter((benchmark) => benchmark.onDemand !== true)
+  const asked = [...(names ?? []), ...(peers ? ['peers'] : [])].map(benchmarkNamed)
+  const other = asked.find((benchmark) => !runsOn(benchmark, log))
+  if (other !== undefined) throw new Error(`benchmark '${other.name}' does not run on the log '${log}'`)
+  if (asked.length > 0) return asked
+  return BENCHMARKS.filter((benchmark) => benchmark.onDemand !== true && runsOn(benchmark, log))
 }
 
 function describeMachine() {

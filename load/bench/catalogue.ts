@@ -6,18 +6,27 @@ export interface Benchmark {
   readonly what: string
   /** Runs only when it is asked for. */
   readonly onDemand?: true
+  /** The log that it wants, or both if it takes `--log`. Default: the embedded one. */
+  readonly on?: 'kafka' | 'both'
 }
 
+export type BenchLog = 'embedded' | 'kafka'
+
 export const BENCHMARKS: readonly Benchmark[] = [
-  { name: 'closed', file: 'closed.ts', what: '64 runs in flight; flows of 1, 3 and 10 no-op steps' },
-  { name: 'open', file: 'open.ts', what: '100 and 500 runs per second, latency from the intended start' },
+  { name: 'closed', file: 'closed.ts', what: '64 runs in flight; flows of 1, 3 and 10 no-op steps', on: 'both' },
+  { name: 'open', file: 'open.ts', what: '100 and 500 runs per second, latency from the intended start', on: 'both' },
   { name: 'decisions', file: 'decisions.ts', what: 'route and result alone, without a log' },
   { name: 'waiting', file: 'waiting.ts', what: 'memory of 10,000 runs that wait' },
   { name: 'timers', file: 'timers.ts', what: '1,000,000 timers' },
-  { name: 'restore', file: 'restore.ts', what: 'restore of 1,000,000 keys' },
+  { name: 'restore', file: 'restore.ts', what: 'restore of 1,000,000 keys', on: 'both' },
   { name: 'start', file: 'start.ts', what: 'cold start of the process' },
-  { name: 'idle', file: 'idle.ts', what: 'CPU of an idle process' },
+  { name: 'idle', file: 'idle.ts', what: 'CPU of an idle process', on: 'both' },
   { name: 'http', file: 'http.ts', what: 'POST /api/v1/runs accepted per second beside bare Fastify' },
+  { name: 'batch', file: 'batch.ts', what: 'runs accepted per second in batches beside single posts' },
+  { name: 'hop', file: 'hop.ts', what: 'one hop of a task: record in, transaction committed', on: 'kafka' },
+  { name: 'takeover', file: 'takeover.ts', what: 'kill -9 of one of two processes', on: 'kafka' },
+  { name: 'rolling', file: 'rolling.ts', what: 'restart of three processes, one after the other', on: 'kafka' },
+  { name: 'scale', file: 'scale.ts', what: 'one, two and four processes beside one broker', on: 'kafka' },
   {
     name: 'peers',
     file: 'peers.ts',
@@ -25,6 +34,10 @@ export const BENCHMARKS: readonly Benchmark[] = [
     onDemand: true,
   },
 ]
+
+export function runsOn({ on }: Benchmark, log: BenchLog): boolean {
+  return on === 'both' || (on ?? 'embedded') === log
+}
 
 export function benchmarkNamed(name: string): Benchmark {
   const found = BENCHMARKS.find((benchmark) => benchmark.name === name)

@@ -1,4 +1,4 @@
-/** CPU and wake-ups of the real process with nothing to do, as the kernel counts them (Linux). */
+/** CPU and wake-ups of the real process with nothing to do, as the kernel counts them (Linux). `--log kafka`: on a broker. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { round } from '../measure/statistics.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
 import { freePort } from '../process/free-port.ts'
 import { progress } from './child.ts'
+import { type BenchKafka, newPlace, onLog } from './place.ts'
 
 const TICKS_PER_SECOND = 100
 
@@ -28,10 +29,20 @@ function usageOf(pid: number): Usage {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' } } })
-  const seconds = values.quick ? 5 : 30
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      log: { type: 'string', default: 'embedded' },
+    },
+  })
+  await onLog(values.log, (kafka) => measure(kafka, values.quick ? 5 : 30))
+}
+
+async function measure(kafka: BenchKafka | null, seconds: number): Promise<void> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'beamline-idle-'))
-  const beamline = await BeamlineProcess.start({ dataFolder, port: await freePort() })
+  const env = kafka === null ? {} : newPlace(kafka).env
+  const beamline = await BeamlineProcess.start({ dataFolder, port: await freePort(), env })
   try {
     const pid = beamline.child.pid!
     await pause(3000)

@@ -1,36 +1,56 @@
-/** Open loop: runs start at fixed instants; latency counts from the instant at which a run should have started. */
+/** Open loop: runs start at fixed instants; latency counts from the instant at which a run should have started. `--log kafka`: beside a broker. */
 import { parseArgs } from 'node:util'
 import { toJsonText } from '../../schemas/json.ts'
 import { openLoop, payloadOf } from '../measure/driver.ts'
-import { round } from '../measure/statistics.ts'
+import { percentiles, round } from '../measure/statistics.ts'
 import { progress } from './child.ts'
 import { BenchEngine } from './engine.ts'
 import { echoChain } from './flow-documents.ts'
+import { newPlace, onLog } from './place.ts'
 
 const PAYLOAD_BYTES = 1024
 const STEPS = 3
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, rates: { type: 'string' } },
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      rates: { type: 'string', default: '100,500' },
+      log: { type: 'string', default: 'embedded' },
+    },
   })
   const seconds = values.quick ? 4 : 20
-  const rates = (values.rates ?? '100,500').split(',').map(Number)
-  const engine = await BenchEngine.start()
+  const rates = values.rates.split(',').map(Number)
+  await onLog(values.log, async (kafka) => {
+    await measure(await BenchEngine.start(kafka === null ? undefined : newPlace(kafka).choice), rates, seconds)
+  })
+}
+
+async function measure(engine: BenchEngine, rates: readonly number[], seconds: number): Promise<void> {
   try {
     const flow = `echo-${STEPS}`
     await engine.publish(flow, echoChain(flow, STEPS))
-    const one = (index: number): Promise<void> => engine.run(flow, toJsonText(payloadOf(PAYLOAD_BYTES, index)))
+    const one = (index: number): Promise<unknown> => engine.run(flow, toJsonText(payloadOf(PAYLOAD_BYTES, index)))
     await openLoop(one, 200, 3)
     const results = []
     for (const rate of rates) {
+      engine.takeCommitMs()
       const before = await engine.counts()
       const result = await openLoop(one, rate, seconds)
       const after = await engine.counts()
       const { p50, p95, p99 } = result.latency
       progress(`  ${rate} runs/s: p50 ${p50}, p95 ${p95}, p99 ${p99} ms`)
       const cpuUsPerRun = round((after.cpuUs - before.cpuUs) / result.runs)
-      results.push({ rate, ...result, cpu_us_per_run: cpuUsPerRun })
+      const commits = after.commits - before.commits
+      results.push({
+        rate,
+        ...result,
+        cpu_us_per_run: cpuUsPerRun,
+        commits_per_s: round(commits / result.seconds),
+        records_per_commit: round((after.records - before.records) / commits),
+        commit: percentiles(engine.takeCommitMs()),
+      })
     }
     console.log(JSON.stringify({ steps: STEPS, payload_bytes: PAYLOAD_BYTES, durable: true, rates: results }))
   } finally {

@@ -1,6 +1,6 @@
 /**
- * Restore of a million keys: rows of runs that wait, made by the real processors and committed to the embedded log; then the state of all tasks is built
- * again from the changelog, as after a restart.
+ * Restore of a million keys: rows of runs that wait, made by the real processors and committed to the log; then the state of all tasks is built
+ * again from the changelog, as after a restart. `--log kafka`: on a broker.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { realEnvironment } from '../../connectors/environment.ts'
 import { openEmbeddedLog } from '../../connectors/log-embedded/embedded-log.ts'
+import { openKafkaLog } from '../../connectors/log-kafka/kafka-log.ts'
 import { toJsonText } from '../../schemas/json.ts'
 import type { Log } from '../../topology/log/port.ts'
 import type { TaskObserver } from '../../topology/task/observer.ts'
@@ -18,6 +19,7 @@ import { payloadOf } from '../measure/driver.ts'
 import { progress } from './child.ts'
 import { REMINDER } from './flow-documents.ts'
 import { OfflineTask } from './offline-task.ts'
+import { type BenchKafka, newPlace, onLog } from './place.ts'
 
 const PARTITIONS = 4
 const RUNS_PER_COMMIT = 500
@@ -52,10 +54,26 @@ async function fill(log: Log, taskId: number, rows: number): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' } } })
-  const keys = values.quick ? 100_000 : 1_000_000
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      log: { type: 'string', default: 'embedded' },
+    },
+  })
+  await onLog(values.log, (kafka) => measure(kafka, values.quick ? 100_000 : 1_000_000))
+}
+
+function opener(kafka: BenchKafka | null, folder: string): () => Promise<Log> {
+  const common = { partitions: PARTITIONS, environment: realEnvironment }
+  if (kafka === null) return () => openEmbeddedLog({ ...common, folder })
+  const { options } = newPlace(kafka).choice
+  return () => openKafkaLog({ ...common, ...options })
+}
+
+async function measure(kafka: BenchKafka | null, keys: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'beamline-restore-'))
-  const open = (): Promise<Log> => openEmbeddedLog({ folder, partitions: PARTITIONS, environment: realEnvironment })
+  const open = opener(kafka, folder)
   const tasks = Array.from({ length: PARTITIONS }, (_, taskId) => taskId)
   try {
     const filling = await open()
