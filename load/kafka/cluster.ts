@@ -25,6 +25,8 @@ export interface KafkaClusterOptions {
   /** Nothing is allowed to users of the client listener but what is granted. Wants `sasl`. */
   readonly acls?: boolean
   readonly tls?: boolean
+  /** `host:port` for each node that clients are sent to instead of the node itself, as through a proxy. */
+  readonly advertised?: readonly string[]
   /** Added to, or instead of, the settings of the brokers. */
   readonly properties?: Readonly<Record<string, string>>
   /** Kept at the end, taken up again if it exists. Default: a temporary folder, removed at the end. */
@@ -128,6 +130,7 @@ function nodeSettings(
     sasl: options.sasl ?? null,
     acls: options.acls ?? false,
     tls: certificate,
+    advertised: options.advertised?.[node - 1] ?? null,
     properties: options.properties ?? {},
   }
 }

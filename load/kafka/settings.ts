@@ -21,6 +21,8 @@ export interface NodeSettings {
   /** Only what is granted is allowed, except through the internal listener. */
   readonly acls: boolean
   readonly tls: { readonly keystore: string; readonly password: string } | null
+  /** Where clients are told to go, `host:port`; `null`: to the node itself. */
+  readonly advertised: string | null
   readonly properties: Readonly<Record<string, string>>
 }
 
@@ -37,16 +39,17 @@ export function nodeProperties(settings: NodeSettings): string {
     .join('')
 }
 
-function listeners({ node, ports, folder, sasl, tls }: NodeSettings): Record<string, string> {
+function listeners({ node, ports, folder, sasl, tls, advertised }: NodeSettings): Record<string, string> {
   const own = ports[node - 1]!
-  const named = `CLIENT://127.0.0.1:${own.client},INTERNAL://127.0.0.1:${own.internal}`
+  const internal = `INTERNAL://127.0.0.1:${own.internal}`
+  const named = `CLIENT://127.0.0.1:${own.client},${internal}`
   const client = `${sasl === null ? '' : 'SASL_'}${tls === null ? 'PLAINTEXT' : 'SSL'}`
   return {
     'process.roles': 'broker,controller',
     'node.id': String(node),
     'controller.quorum.voters': ports.map(({ controller }, index) => `${index + 1}@127.0.0.1:${controller}`).join(','),
     listeners: `${named},CONTROLLER://127.0.0.1:${own.controller}`,
-    'advertised.listeners': named,
+    'advertised.listeners': advertised === null ? named : `CLIENT://${advertised},${internal}`,
     'inter.broker.listener.name': 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': `CLIENT:${client},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT`,
