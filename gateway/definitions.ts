@@ -6,7 +6,7 @@ import { decodeRecord } from '../schemas/codec/wire.ts'
 import { compileStored } from '../schemas/flow/compile.ts'
 import type { CompiledFlow } from '../schemas/flow/model.ts'
 import type { TenantId } from '../schemas/ids.ts'
-import type { FlowPublished, TenantChanged } from '../schemas/records/control.ts'
+import type { FlowDeprecated, FlowPublished, TenantChanged } from '../schemas/records/control.ts'
 import type { Environment } from '../topology/environment.ts'
 import type { Log, LogRecord } from '../topology/log/port.ts'
 import { RequestError } from './errors.ts'
@@ -31,7 +31,10 @@ export class Definitions {
   readonly #environment: Environment
   /** By tenant and flow; versions ascending. */
   readonly #flows = new Map<string, Map<number, KnownFlow>>()
-  readonly #latest = new Map<string, number>()
+  /** By tenant, flow and version. */
+  readonly #deprecated = new Map<string, FlowDeprecated>()
+  /** The version that runs get which name none. */
+  readonly #current = new Map<string, number>()
   readonly #tenants = new Map<TenantId, TenantChanged>()
   readonly #waiting = new Set<() => void>()
   #closed = false
@@ -55,10 +58,10 @@ export class Definitions {
     })
   }
 
-  /** `version` `null`: the latest. */
+  /** `version` `null`: the latest that is not deprecated. */
   flow(tenant: TenantId, flow: string, version: number | null): FlowVersion | undefined {
     const versions = this.#flows.get(flowKey(tenant, flow))
-    return versions?.get(version ?? this.#latest.get(flowKey(tenant, flow))!)
+    return versions?.get(version ?? this.#current.get(flowKey(tenant, flow))!)
   }
 
   /** Versions of a flow, ascending. */
@@ -70,11 +73,16 @@ export class Definitions {
   /** The latest version of each flow of the tenant, by name. */
   flows(tenant: TenantId): readonly FlowPublished[] {
     const found: FlowPublished[] = []
-    for (const [key, versions] of this.#flows) {
-      const { record } = versions.get(this.#latest.get(key)!)!
+    for (const versions of this.#flows.values()) {
+      const { record } = versions.get(Math.max(...versions.keys()))!
       if (record.tenant === tenant) found.push(record)
     }
     return found.sort((a, b) => (a.flow < b.flow ? -1 : 1))
+  }
+
+  /** The change that deprecated a version, if it is. */
+  deprecation({ tenant, flow, version }: Pick<FlowPublished, 'tenant' | 'flow' | 'version'>): FlowDeprecated | null {
+    return this.#deprecated.get(`${flowKey(tenant, flow)}/${version}`) ?? null
   }
 
   tenant(tenant: TenantId): TenantChanged | undefined {
@@ -115,8 +123,9 @@ export class Definitions {
     }
   }
 
-  add(record: FlowPublished | TenantChanged): void {
+  add(record: FlowPublished | FlowDeprecated | TenantChanged): void {
     if (record.kind === 'FlowPublished') this.#addFlow(record)
+    else if (record.kind === 'FlowDeprecated') this.#deprecate(record)
     else if ((this.#tenants.get(record.tenant)?.revision ?? 0) < record.revision)
       this.#tenants.set(record.tenant, record)
   }
@@ -133,13 +142,30 @@ export class Definitions {
     this.#flows.set(key, versions)
     if (versions.has(record.version)) return
     versions.set(record.version, new KnownFlow(record))
-    this.#latest.set(key, Math.max(this.#latest.get(key) ?? 0, record.version))
+    if (this.deprecation(record) === null) this.#current.set(key, Math.max(this.#current.get(key) ?? 0, record.version))
+  }
+
+  #deprecate(record: FlowDeprecated): void {
+    const key = flowKey(record.tenant, record.flow)
+    const at = `${key}/${record.version}`
+    const known = this.#deprecated.get(at)
+    if (known !== undefined && known.changedAtMs > record.changedAtMs) return
+    if (record.deprecated) this.#deprecated.set(at, record)
+    else this.#deprecated.delete(at)
+    this.#choose(key)
+  }
+
+  #choose(key: string): void {
+    const versions = [...(this.#flows.get(key)?.keys() ?? [])]
+    this.#current.set(key, Math.max(0, ...versions.filter((version) => !this.#deprecated.has(`${key}/${version}`))))
   }
 
   #read(record: LogRecord): void {
     try {
       const message = record.message ?? decodeRecord(record.value)
-      if (message.kind === 'FlowPublished' || message.kind === 'TenantChanged') this.add(message)
+      if (message.kind === 'FlowPublished' || message.kind === 'FlowDeprecated' || message.kind === 'TenantChanged') {
+        this.add(message)
+      }
     } catch (error) {
       this.#logger.warn({ component: 'gateway', offset: record.offset, error }, 'a record of control cannot be read')
     }

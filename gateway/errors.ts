@@ -10,6 +10,7 @@ export const ERROR_STATUSES = {
   flow_not_found: 404,
   run_not_found: 404,
   conflict: 409,
+  flow_deprecated: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
   rate_limit_exceeded: 429,

@@ -7,14 +7,14 @@ import { checkFlow } from '../schemas/flow/compile.ts'
 import type { FlowProblem } from '../schemas/flow/model.ts'
 import type { TenantId } from '../schemas/ids.ts'
 import { type JsonText, toJsonText } from '../schemas/json.ts'
-import type { FlowPublished, TenantChanged } from '../schemas/records/control.ts'
+import type { DeprecateFlow, FlowDeprecated, FlowPublished, TenantChanged } from '../schemas/records/control.ts'
 import type { BeamlineRecord } from '../schemas/records/index.ts'
 import type { Reply } from '../schemas/records/replies.ts'
 import type { ReplyTo } from '../schemas/records/shared.ts'
 import type { TenantPatch } from '../schemas/records/tenant-patch.ts'
 import type { Log } from '../topology/log/port.ts'
 import type { Definitions } from './definitions.ts'
-import { type ErrorDetails, RequestError } from './errors.ts'
+import { type ErrorCode, type ErrorDetails, RequestError } from './errors.ts'
 import { outRecord } from './out-record.ts'
 import type { Replies } from './replies.ts'
 
@@ -23,6 +23,8 @@ export interface Published {
   /** False when the latest version is this very document. */
   readonly created: boolean
 }
+
+const CODES: { readonly [code: string]: ErrorCode } = { conflict: 'conflict', unknown_flow: 'flow_not_found' }
 
 export class Publisher {
   readonly #log: Log
@@ -40,7 +42,7 @@ export class Publisher {
     const { name: flow, document } = checked(source)
     const hash = createHash('sha256').update(document).digest('hex')
     await this.#definitions.current()
-    const latest = this.#definitions.flow(tenant, flow, null)?.record
+    const latest = this.#definitions.versions(tenant, flow).at(-1)
     if (latest?.hash === hash) return { record: latest, created: false }
     const key = `publish/${tenant}/${flow}/${hash}`
     const reply = await this.#ask('the flow', key, (replyTo) => ({
@@ -85,6 +87,18 @@ export class Publisher {
     return record
   }
 
+  /** Resolves once the change is known here. @throws {RequestError} `flow_not_found`; `timeout` as above */
+  async deprecateFlow(change: Omit<DeprecateFlow, 'kind' | 'replyTo'>): Promise<void> {
+    const { tenant, flow, version } = change
+    const reply = await this.#ask('the change', `deprecate/${tenant}/${flow}/${version}`, (replyTo) => ({
+      kind: 'DeprecateFlow',
+      ...change,
+      replyTo,
+    }))
+    if (reply.code === 'unchanged') await this.#definitions.current()
+    else this.#definitions.add(JSON.parse(reply.body) as FlowDeprecated)
+  }
+
   /** The key lets a compacted topic forget a command once the same was asked again. */
   async #ask(what: string, key: string, command: (replyTo: ReplyTo) => BeamlineRecord): Promise<Reply> {
     const expected = this.#replies.expect(what)
@@ -95,7 +109,7 @@ export class Publisher {
     const reply = await expected.reply
     if (reply.ok) return reply
     const { message, details } = JSON.parse(reply.body) as { message: string; details: ErrorDetails }
-    throw new RequestError(reply.code === 'conflict' ? 'conflict' : 'invalid_request', message, { details })
+    throw new RequestError(CODES[reply.code] ?? 'invalid_request', message, { details })
   }
 }
 

@@ -103,7 +103,11 @@ async function findLate(definitions: Definitions, record: SubmitRun): Promise<Fl
 }
 
 export function unknownFlow(definitions: Definitions, { tenant, flow, version }: SubmitRun): RequestError {
-  const latest = definitions.flow(tenant, flow, null)?.record.version
+  const latest = definitions.versions(tenant, flow).at(-1)?.version
+  if (latest !== undefined && version === null) {
+    const message = `every version of flow '${flow}' is deprecated; expected a version by its number, or a new one`
+    return new RequestError('flow_deprecated', message, { details: { flow } })
+  }
   const message =
     latest === undefined
       ? `flow '${flow}' is unknown for tenant '${tenant}'${didYouMean(
@@ -135,6 +139,7 @@ const REFUSALS: { readonly [code: string]: readonly [code: ErrorCode, intakeErro
   invalid_input: ['invalid_request', 'SCHEMA_VALIDATION_FAILED'],
   input_too_large: ['payload_too_large'],
   unknown_flow: ['flow_not_found'],
+  flow_deprecated: ['flow_deprecated'],
   idempotency_conflict: ['conflict', 'IDEMPOTENCY_VIOLATION'],
   run_id_conflict: ['conflict', 'IDEMPOTENCY_VIOLATION'],
 }

@@ -1,7 +1,7 @@
 import type { FlowPublished, PublishFlow } from '../../schemas/records/control.ts'
 import type { Turn } from '../turn.ts'
 import { broadcast } from './broadcast.ts'
-import { FLOWS, onFlowPublished } from './flows.ts'
+import { FLOWS, latestVersion, onFlowPublished } from './flows.ts'
 
 /** Gives the document its number and tells every partition of it, in one commit. A repeat of the latest document is answered with its version. */
 export function onPublishFlow(turn: Turn, record: PublishFlow): void {
@@ -10,13 +10,14 @@ export function onPublishFlow(turn: Turn, record: PublishFlow): void {
     return
   }
   const { tenant, flow, document, hash, publishedBy, replyTo } = record
-  const latest = turn.get(FLOWS, `${tenant}/${flow}`)
+  const last = latestVersion(turn, tenant, flow)
+  const latest = turn.get(FLOWS, `${tenant}/${flow}/${last}`)
   if (latest?.hash === hash) {
     const body = { created: false, version: latest.version }
     if (replyTo !== null) turn.reply(replyTo, { ok: true, code: 'unchanged', body })
     return
   }
-  const version = (latest?.version ?? 0) + 1
+  const version = last + 1
   const published: FlowPublished = {
     kind: 'FlowPublished',
     tenant,

@@ -12,6 +12,7 @@ export type RefusalCode =
   | 'invalid_input'
   | 'input_too_large'
   | 'unknown_flow'
+  | 'flow_deprecated'
   | 'idempotency_conflict'
   | 'run_id_conflict'
 

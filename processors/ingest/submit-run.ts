@@ -2,7 +2,7 @@
 import { homeOf, type RunId } from '../../schemas/ids.ts'
 import type { Json } from '../../schemas/json.ts'
 import type { SubmitRun } from '../../schemas/records/ingest.ts'
-import { findFlow, type KnownFlow } from '../control/flows.ts'
+import { findFlow, type KnownFlow, latestVersion } from '../control/flows.ts'
 import { startRun } from '../result/start-run.ts'
 import type { SourceRecord, Turn } from '../turn.ts'
 import { idOfNew, keyLiesElsewhere } from './home.ts'
@@ -65,7 +65,7 @@ function judgeAtHome(turn: Turn, id: RunId, record: SubmitRun): Verdict {
   const apart = keyLiesElsewhere(turn, id, record)
   if (apart !== null) return { kind: 'refuse', refusal: apart }
   const known = findFlow(turn, record.tenant, record.flow, record.version)
-  if (known === null) return { kind: 'refuse', refusal: unknownFlow(record) }
+  if (known === null) return { kind: 'refuse', refusal: unknownFlow(turn, record) }
   const mismatch = checkInput(known.flow, input.value)
   if (mismatch !== null) return { kind: 'refuse', refusal: mismatch }
   return { kind: 'accept', id, known, bodyHash: identity.bodyHash, input: input.value }
@@ -75,7 +75,11 @@ function answer(turn: Turn, { replyTo }: SubmitRun, code: 'accepted' | 'duplicat
   if (replyTo !== null) turn.reply(replyTo, { ok: true, code, body: { run_id: runId, status: 'accepted' } })
 }
 
-function unknownFlow({ tenant, flow, version }: SubmitRun): Refusal {
+function unknownFlow(turn: Turn, { tenant, flow, version }: SubmitRun): Refusal {
+  if (version === null && latestVersion(turn, tenant, flow) > 0) {
+    const message = `every version of flow '${flow}' is deprecated; expected a version by its number, or a new one`
+    return { code: 'flow_deprecated', message, details: { flow } }
+  }
   const what = version === null ? `flow '${flow}'` : `version ${version} of flow '${flow}'`
   const message = `${what} is unknown for tenant '${tenant}'; expected one that was published`
   return { code: 'unknown_flow', message, details: { flow, version } }

@@ -1,4 +1,4 @@
-import { defineRecord, double, int, json, long, nullable, type RecordOf, string } from '../define.ts'
+import { boolean, defineRecord, double, int, json, long, nullable, type RecordOf, string } from '../define.ts'
 import { replyTo, tenantId } from './shared.ts'
 
 /** A flow version; a copy lies in every partition. A repeat is harmless. */
@@ -73,3 +73,28 @@ export const ChangeTenant = defineRecord('ChangeTenant', 1, {
   replyTo: nullable(replyTo),
 })
 export type ChangeTenant = RecordOf<typeof ChangeTenant>
+
+/** Whether a flow version is given to runs that name no version; a copy lies in every partition, the last one counts. */
+export const FlowDeprecated = defineRecord('FlowDeprecated', 1, {
+  tenant: tenantId,
+  flow: string,
+  version: int,
+  /** False: it is taken back. */
+  deprecated: boolean,
+  reason: nullable(string),
+  changedAtMs: long,
+  changedBy: nullable(string),
+})
+export type FlowDeprecated = RecordOf<typeof FlowDeprecated>
+
+/** Asks for a flow version to be deprecated, or not any more. Sent to partition 0 alone. */
+export const DeprecateFlow = defineRecord('DeprecateFlow', 1, {
+  tenant: tenantId,
+  flow: string,
+  version: int,
+  deprecated: boolean,
+  reason: nullable(string),
+  requestedBy: nullable(string),
+  replyTo: nullable(replyTo),
+})
+export type DeprecateFlow = RecordOf<typeof DeprecateFlow>

@@ -27,6 +27,8 @@ export const RECORDS = {
   52: control.SchemaChanged,
   53: control.PublishFlow,
   54: control.ChangeTenant,
+  55: control.FlowDeprecated,
+  56: control.DeprecateFlow,
   60: events.RunAccepted,
   61: events.RunRejected,
   62: events.StepQueued,
@@ -71,6 +73,8 @@ export type EventRecord = RecordOfKind<
     | 'SchemaChanged'
     | 'PublishFlow'
     | 'ChangeTenant'
+    | 'FlowDeprecated'
+    | 'DeprecateFlow'
     | 'Reply'
   >
 >

@@ -232,6 +232,8 @@ const TOPIC_OF: { readonly [K in RecordKind]?: string } = {
   SchemaChanged: 'control',
   PublishFlow: 'control',
   ChangeTenant: 'control',
+  FlowDeprecated: 'control',
+  DeprecateFlow: 'control',
   Reply: 'replies',
 }
 
