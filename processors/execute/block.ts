@@ -27,6 +27,8 @@ export interface BlockContext {
   /** Aborted on timeout, cancel and shutdown; the block must stop within 100 ms. */
   readonly signal: AbortSignal
   readonly traceparent: string | null
+  /** When the log took the attempt's assignment, milliseconds since the epoch. Absent where there is no log. */
+  readonly assignedAtMs?: number
   /** Large values beside the log; absent where the executor has no place for them. */
   readonly blobs?: BlobPort
   /** Lines for the step's log, in order. Absent where nobody keeps them. */
@@ -105,7 +107,7 @@ export interface Block {
    */
   readonly takesSecrets?: true
   /**
-   * Without effect outside, and its output depends on its input alone (and the attempt's key). An attempt may then be begun before the log has made its assignment
+   * Without effect outside, and its output depends on its input alone (and the attempt's key and `assignedAtMs`). An attempt may then be begun before the log has made its assignment
    * durable, which a crash may turn into one that never was.
    */
   readonly pure?: true

@@ -33,5 +33,8 @@ export const BLOCK_TYPES: readonly BlockType[] = [
   { type: 'fs.blob_put', pool: 'io' },
   { type: 'fail', pool: 'io' },
   { type: 'jmespath', pool: 'cpu' },
+  { type: 'javascript', pool: 'cpu' },
+  { type: 'javascript.trusted', pool: 'cpu' },
+  { type: 'transform', pool: 'cpu' },
   { type: 'kernel', pool: 'gpu' },
 ]

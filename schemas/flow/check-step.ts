@@ -42,7 +42,7 @@ export const DEFAULT_TIMEOUT_MS = 60_000
 const COMMON = ['id', 'type', 'with', 'after', 'join', 'when', 'optional', 'inputs', 'outputs', 'guardrails']
 const ATTEMPTS = ['retry', 'timeout', 'timeout_ms', 'pool', 'resources']
 const LATER = ['forEach', 'concurrency', 'onItemFailure', 'compensate', 'worker']
-const LATER_TYPES = ['approval', 'signal', 'flow', 'javascript', 'human_approval', 'human.approval']
+const LATER_TYPES = ['approval', 'signal', 'flow', 'human_approval', 'human.approval']
 
 /** Reads `steps[index]`; `null` when it is no object. What is wrong is reported and replaced by the default. */
 export function checkStep(value: Json, at: Path, context: FlowContext): StepDraft | null {

@@ -31,20 +31,35 @@ export type Ast =
 export type Comparator = 'EQ' | 'NE' | 'GT' | 'GTE' | 'LT' | 'LTE'
 
 export class SyntaxProblem extends Error {}
+/** A function that does not exist, or is called with too many or too few arguments. */
+export class CallProblem extends SyntaxProblem {}
 
 export const MAX_EXPRESSION_BYTES = 4096
 export const MAX_EXPRESSION_NODES = 64
 export const MAX_EXPRESSION_DEPTH = 16
 
+export interface ExpressionLimits {
+  readonly bytes: number
+  readonly nodes: number
+  readonly depth: number
+}
+
+/** Of what is evaluated inside the engine. */
+export const ENGINE_LIMITS: ExpressionLimits = {
+  bytes: MAX_EXPRESSION_BYTES,
+  nodes: MAX_EXPRESSION_NODES,
+  depth: MAX_EXPRESSION_DEPTH,
+}
+
 /** @throws {SyntaxProblem} when the text is no JMESPath. @throws {RangeError} when it exceeds a bound. */
-export function parseExpression(text: string): Ast {
+export function parseExpression(text: string, limits: ExpressionLimits = ENGINE_LIMITS): Ast {
   const bytes = Buffer.byteLength(text)
-  if (bytes > MAX_EXPRESSION_BYTES) {
-    throw new RangeError(`the expression has ${bytes} bytes; expected at most ${MAX_EXPRESSION_BYTES}`)
+  if (bytes > limits.bytes) {
+    throw new RangeError(`the expression has ${bytes} bytes; expected at most ${limits.bytes}`)
   }
   if (text.trim() === '') throw new SyntaxProblem('the expression is empty')
   checkQuotes(text)
-  return readAst(parsed(text))
+  return readAst(parsed(text), limits)
 }
 
 // The package's types leave `compile` out.
@@ -125,18 +140,18 @@ interface RawNode {
 type Read = (raw: unknown, depth: number, reference?: boolean) => Ast
 
 /** @throws {SyntaxProblem | RangeError} */
-function readAst(root: unknown): Ast {
+function readAst(root: unknown, limits: ExpressionLimits): Ast {
   let nodes = 0
   const read: Read = (raw, depth, reference = false) => {
     if (typeof raw !== 'object' || raw === null) {
       throw new SyntaxProblem('the expression does not parse: an operand is missing')
     }
     const node = raw as RawNode
-    if (node.type !== 'Identity' && ++nodes > MAX_EXPRESSION_NODES) {
-      throw new RangeError(`the expression has more than ${MAX_EXPRESSION_NODES} nodes`)
+    if (node.type !== 'Identity' && ++nodes > limits.nodes) {
+      throw new RangeError(`the expression has more than ${limits.nodes} nodes`)
     }
-    if (depth > MAX_EXPRESSION_DEPTH) {
-      throw new RangeError(`the expression is deeper than ${MAX_EXPRESSION_DEPTH} levels`)
+    if (depth > limits.depth) {
+      throw new RangeError(`the expression is deeper than ${limits.depth} levels`)
     }
     if ((node.type === 'ExpressionReference') !== reference) {
       throw new SyntaxProblem(
@@ -235,12 +250,12 @@ function call(node: RawNode, read: Read, depth: number): Ast {
   if (typeof node.name !== 'string') throw new SyntaxProblem('the expression does not parse: only a name can be called')
   const found = FUNCTIONS.get(node.name)
   if (found === undefined) {
-    throw new SyntaxProblem(`unknown function '${node.name}'${didYouMean(node.name, FUNCTIONS.keys())}`)
+    throw new CallProblem(`unknown function '${node.name}'${didYouMean(node.name, FUNCTIONS.keys())}`)
   }
   const given = node.children!
   const wanted = found.args.length
   if (found.variadic ? given.length < wanted : given.length !== wanted) {
-    throw new SyntaxProblem(
+    throw new CallProblem(
       `${node.name}() is given ${given.length} arguments; expected ${wanted}${found.variadic ? ' or more' : ''}`,
     )
   }

@@ -12,23 +12,25 @@ export type Evaluate = (value: Json) => Json
 export const MAX_CREATED = 4 * 1024 * 1024
 
 let created = 0
+let allowed = MAX_CREATED
 
 function charge(amount: number): void {
   created += amount
-  if (created > MAX_CREATED) {
+  if (created > allowed) {
     throw new EvaluationProblem(
-      `the expression makes more than ${MAX_CREATED} values or characters; that much belongs in a jmespath step`,
+      `the expression makes more than ${allowed} values or characters; that much belongs in a jmespath step`,
     )
   }
 }
 
 /** The function throws {@link EvaluationProblem}. It is not reentrant, which it needs not be: nothing it calls evaluates another one. */
-export function compileAst(ast: Ast): Evaluate {
+export function compileAst(ast: Ast, maxCreated: number = MAX_CREATED): Evaluate {
   const steps = plainPath(ast)
   if (steps !== null) return walk(steps)
   const evaluate = build(ast)
   return (value) => {
     created = 0
+    allowed = maxCreated
     return evaluate(value)
   }
 }

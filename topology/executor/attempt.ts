@@ -52,16 +52,18 @@ export class AttemptContext implements BlockContext {
   readonly stepId: StepId
   readonly attempt: number
   readonly traceparent: string | null
+  readonly assignedAtMs: number
   readonly #key: string
   #controller: AbortController | null = null
   #reason: Error | null = null
 
-  constructor(step: ExecuteStep, key: string) {
+  constructor(step: ExecuteStep, key: string, assignedAtMs: number) {
     this.tenant = step.tenant
     this.runId = step.runId
     this.stepId = step.stepId
     this.attempt = step.attempt
     this.traceparent = step.traceparent
+    this.assignedAtMs = assignedAtMs
     this.#key = key
   }
 

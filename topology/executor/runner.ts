@@ -102,7 +102,7 @@ export class Runner {
         this.#end(attempt, 'error', null, inputInvalid(problem))
         return
       }
-      attempt.context = new AttemptContext(attempt.step, attempt.key)
+      attempt.context = new AttemptContext(attempt.step, attempt.key, attempt.source.timestampMs)
       outcome = prepared.block.run(attempt.context, input)
     } catch (error) {
       this.#failed(attempt, prepared, error)

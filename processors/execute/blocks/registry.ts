@@ -2,6 +2,9 @@
 import { availableParallelism } from 'node:os'
 import type { Block } from '../block.ts'
 import { jmespathBlock } from './cpu/jmespath.ts'
+import { javascriptBlock, SCRIPT_STACK_MB } from './cpu/script/javascript.ts'
+import { trustedJavascript } from './cpu/script/javascript-trusted.ts'
+import { transformBlock } from './cpu/transform.ts'
 import { kernelBlock } from './gpu/kernel.ts'
 import { ioBlocks } from './io/io-blocks.ts'
 import { createSecretSource } from './secrets/source.ts'
@@ -9,7 +12,7 @@ import { withSecrets } from './secrets/with-secrets.ts'
 import type { BlockSettings } from './settings.ts'
 import type { BlockTools } from './tools.ts'
 import { workerFile } from './workers/worker-file.ts'
-import { WorkerPool } from './workers/worker-pool.ts'
+import { WorkerPool, type WorkerPoolOptions } from './workers/worker-pool.ts'
 
 export type BuiltInOptions = BlockSettings
 
@@ -25,15 +28,27 @@ const DEFAULT_HEAP_MB = 512
 export function builtInBlocks(tools: BlockTools, settings: BlockSettings = {}): BuiltInBlocks {
   const heapMb = settings.threadHeapMb ?? DEFAULT_HEAP_MB
   const cpuThreads = settings.cpuThreads ?? Math.max(1, availableParallelism() - 1)
-  const cpu = lazyPool(workerFile('cpu/cpu-worker', import.meta.url), cpuThreads, heapMb)
-  const device = lazyPool(workerFile('gpu/device-worker', import.meta.url), 1, heapMb)
+  const cpu = lazyPool({
+    file: workerFile('cpu/cpu-worker', import.meta.url),
+    size: cpuThreads,
+    heapMb,
+    stackMb: SCRIPT_STACK_MB,
+    after: tools.after,
+  })
+  const device = lazyPool({ file: workerFile('gpu/device-worker', import.meta.url), size: 1, heapMb })
+  const trusted = trustedJavascript(tools, { ...settings.scripts, processes: cpuThreads, heapMb })
   const secrets = createSecretSource(settings.secrets)
   const io = ioBlocks(tools, settings, secrets)
-  const blocks = [...io.blocks, jmespathBlock(cpu.get), kernelBlock(device.get)]
+  const cpuBlocks = [
+    jmespathBlock(tools, cpu.get),
+    javascriptBlock(tools, cpu.get, settings.scripts),
+    transformBlock(cpu.get),
+  ]
+  const blocks = [...io.blocks, ...cpuBlocks, trusted.block, kernelBlock(device.get)]
   return {
     blocks: blocks.map((block) => withSecrets(block, secrets)),
     close: async () => {
-      await Promise.all([io.close(), cpu.close(), device.close()])
+      await Promise.all([io.close(), cpu.close(), trusted.close(), device.close()])
     },
   }
 }
@@ -43,11 +58,11 @@ interface LazyPool {
   close(): Promise<void>
 }
 
-function lazyPool(file: URL, size: number, heapMb: number): LazyPool {
+function lazyPool(options: Omit<WorkerPoolOptions, 'endedCode'>): LazyPool {
   let pool: WorkerPool | null = null
   return {
     get: () => {
-      pool ??= new WorkerPool({ file, size, heapMb, endedCode: 'WORKER_ENDED' })
+      pool ??= new WorkerPool({ ...options, endedCode: 'WORKER_ENDED' })
       return pool
     },
     close: async () => {

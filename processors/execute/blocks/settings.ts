@@ -1,5 +1,6 @@
 /** What an operator may set about the built-in blocks. Flows name connections and secrets; they never hold them. */
 import { readFileSync } from 'node:fs'
+import type { ScriptSettings } from './cpu/script/javascript.ts'
 import type { Connections } from './io/connections.ts'
 import type { EgressSettings } from './io/egress/egress.ts'
 import type { FileSettings } from './io/files/root.ts'
@@ -22,6 +23,8 @@ export interface BlockSettings {
   readonly llm?: LlmSettings
   /** What `kafka.produce` writes with; default: nothing, and the block is not available. */
   readonly kafka?: KafkaPort | null
+  /** Limits of `javascript`. */
+  readonly scripts?: ScriptSettings
   /** Threads of the cpu pool; default one less than there are cores, at least 1. */
   readonly cpuThreads?: number
   /** Heap of a worker thread in MiB; default 512. */

@@ -400,7 +400,6 @@ describe('refused', () => {
     ['approval', flow(' - {id: a, type: approval}')],
     ['signal', flow(' - {id: a, type: signal}')],
     ['flow', flow(' - {id: a, type: flow}')],
-    ['javascript', flow(' - {id: a, type: javascript}')],
     ['human_approval', flow(' - {id: a, type: human_approval}')],
     ['external', step('pool: external')],
     ['concurrency', flow(A, 'concurrency: {limit: 1}')],

@@ -1,19 +1,39 @@
-/** Evaluates JMESPath, with its two kinds of failure told apart. Runs in a thread of the cpu pool. */
-import jmespath from 'jmespath'
+/**
+ * Evaluates JMESPath for a step. An expression within the bounds of the flow language takes time in proportion to its data, so with small data it
+ * runs where it is; any other runs in a thread that can be killed, with the same evaluator.
+ */
+
+import { type Ast, CallProblem, ENGINE_LIMITS, parseExpression } from '../../../../schemas/flow/expression-ast.ts'
+import { checkBounds } from '../../../../schemas/flow/expression-bounds.ts'
+import { compileAst, type Evaluate } from '../../../../schemas/flow/expression-evaluate.ts'
 import type { Json } from '../../../../schemas/json.ts'
 import { BlockError } from '../../block.ts'
+import { BoundedCache } from './bounded-cache.ts'
 
-// the type package does not know `compile`
-const parser = jmespath as unknown as { compile(expression: string): unknown }
-const COMPILED_MAX = 1_000
-/** Expressions that are known to compile, the oldest first. */
-const compiled = new Set<string>()
+/** Of an expression that runs in a thread. */
+export const STEP_LIMITS = { bytes: 65_536, nodes: 4_096, depth: 64 }
 
-/** @throws {BlockError} `JMESPATH_COMPILE_ERROR`, `JMESPATH_RUNTIME_ERROR` */
-export function searchJmespath(expression: string, data: Json): Json {
-  compile(expression)
+export interface Search {
+  readonly evaluate: Evaluate
+  /** It cannot make much more of its data than there is. */
+  readonly isBounded: boolean
+}
+
+const searches = new BoundedCache<Search>(1_000, ENGINE_LIMITS.bytes)
+
+/** @throws {BlockError} `JMESPATH_COMPILE_ERROR`; `JMESPATH_RUNTIME_ERROR` for a call that cannot be made */
+export function searchOf(expression: string): Search {
+  return searches.get(expression, () => {
+    const ast = astOf(expression)
+    const isBounded = expression.length <= ENGINE_LIMITS.bytes && isWithinBounds(expression, ast)
+    return { isBounded, evaluate: compileAst(ast, isBounded ? undefined : Number.POSITIVE_INFINITY) }
+  })
+}
+
+/** @throws {BlockError} `JMESPATH_RUNTIME_ERROR` */
+export function searchJmespath({ evaluate }: Search, data: Json): Json {
   try {
-    return (jmespath.search(data, expression) ?? null) as Json
+    return evaluate(data)
   } catch (error) {
     throw new BlockError('JMESPATH_RUNTIME_ERROR', `the expression failed: ${(error as Error).message}`, {
       cause: error,
@@ -21,16 +41,22 @@ export function searchJmespath(expression: string, data: Json): Json {
   }
 }
 
-function compile(expression: string): void {
-  if (compiled.has(expression)) return
+function astOf(expression: string): Ast {
   try {
-    parser.compile(expression)
+    return parseExpression(expression, STEP_LIMITS)
   } catch (error) {
-    throw new BlockError('JMESPATH_COMPILE_ERROR', `the expression does not parse: ${(error as Error).message}`, {
-      cause: error,
-    })
+    const message = (error as Error).message
+    const code = error instanceof CallProblem ? 'JMESPATH_RUNTIME_ERROR' : 'JMESPATH_COMPILE_ERROR'
+    throw new BlockError(code, message, { cause: error })
   }
-  if (compiled.size >= COMPILED_MAX)
-    for (const oldest of [...compiled].slice(0, COMPILED_MAX / 2)) compiled.delete(oldest)
-  compiled.add(expression)
+}
+
+function isWithinBounds(expression: string, ast: Ast): boolean {
+  try {
+    parseExpression(expression, ENGINE_LIMITS)
+    checkBounds(ast)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,30 +1,40 @@
 import type { Json } from '../../../../schemas/json.ts'
 import { type Block, BlockError } from '../../block.ts'
-import type { WorkerPool } from '../workers/worker-pool.ts'
+import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../tools.ts'
+import { type CpuPool, cpuCall, INLINE_EXTENT } from './cpu-pool.ts'
+import { extentOf, MAX_DEPTH } from './extent.ts'
+import { STEP_LIMITS, searchJmespath, searchOf } from './jmespath-search.ts'
 
 interface JmespathInput {
   readonly expression?: string
   readonly data?: Json
+  readonly timeout_ms?: number
 }
 
-export function jmespathBlock(pool: () => WorkerPool): Block {
+const { bytes, nodes, depth } = STEP_LIMITS
+
+export function jmespathBlock(tools: BlockTools, pool: CpuPool): Block {
   return {
     type: 'jmespath',
     version: 1,
     pool: 'cpu',
-    summary: 'Evaluates a JMESPath expression on a thread of its own and returns the value.',
+    summary: 'Evaluates a JMESPath expression and returns the value; what may take long runs on a thread of its own.',
     inputSchema: {
       type: 'object',
       properties: {
-        expression: { type: 'string', description: 'JMESPath.' },
-        data: { default: null, description: 'What the expression is evaluated on.' },
+        expression: {
+          type: 'string',
+          description: `JMESPath of at most ${bytes} bytes, ${nodes} nodes and ${depth} levels.`,
+        },
+        data: { default: null, description: `What the expression is evaluated on; at most ${MAX_DEPTH} levels deep.` },
+        timeout_ms: TIMEOUT_MS_SCHEMA,
       },
       additionalProperties: false,
     },
     pure: true,
     errors: [
       { code: 'MISSING_EXPRESSION', class: 'permanent', meaning: 'The input has no `expression`.' },
-      { code: 'JMESPATH_COMPILE_ERROR', class: 'permanent', meaning: 'The expression does not parse.' },
+      { code: 'JMESPATH_COMPILE_ERROR', class: 'permanent', meaning: 'The expression does not parse or is too large.' },
       {
         code: 'JMESPATH_RUNTIME_ERROR',
         class: 'permanent',
@@ -34,9 +44,16 @@ export function jmespathBlock(pool: () => WorkerPool): Block {
     ],
     example: { expression: 'orders[?total > `100`].id', data: { orders: [{ id: 'a', total: 120 }] } },
     run: (context, input) => {
-      const { expression = '', data = null } = input as JmespathInput
+      const { expression = '', data = null, timeout_ms: limitMs } = input as JmespathInput
       if (expression.trim() === '') throw new BlockError('MISSING_EXPRESSION', "the step's input has no 'expression'")
-      return pool().call({ block: 'jmespath', expression, data }, context.signal)
+      const search = searchOf(expression)
+      const extent = extentOf(data)
+      if (extent === Number.POSITIVE_INFINITY) {
+        throw new BlockError('JMESPATH_RUNTIME_ERROR', `the data is nested more than ${MAX_DEPTH} deep`)
+      }
+      if (search.isBounded && extent <= INLINE_EXTENT && !context.signal.aborted) return searchJmespath(search, data)
+      const call = cpuCall({ block: 'jmespath', expression, data })
+      return within(tools, context.signal, limitMs, (signal) => pool().call(call, signal))
     },
   }
 }

@@ -1,11 +1,23 @@
 /** One thread of a worker pool, seen from the pool. */
 import { Worker } from 'node:worker_threads'
-import { CLAIMED, CURRENT, PENDING, SLOTS, WITHDRAWN, type WorkerCall, type WorkerReply } from './protocol.ts'
+import {
+  CLAIMED,
+  CURRENT,
+  INTERRUPT,
+  PENDING,
+  SLOTS,
+  WITHDRAWN,
+  WORDS,
+  type WorkerCall,
+  type WorkerReply,
+} from './protocol.ts'
 
 export interface PoolCall {
   readonly payload: string
   readonly settle: (reply: Exclude<WorkerReply, { readonly kind: 'skipped' }>) => void
   readonly fail: (error: unknown) => void
+  /** It ends by itself soon after it was interrupted. */
+  readonly interruptible: boolean
   /** Where it is now; `null` while it waits in the pool. */
   thread: PoolThread | null
   slot: number
@@ -13,8 +25,15 @@ export interface PoolCall {
 
 export interface ThreadListener {
   answered(thread: PoolThread): void
-  /** It ended without having been asked to. `calls` are those it held; `culprit` is the one it was in. */
-  ended(thread: PoolThread, calls: readonly PoolCall[], culprit: PoolCall | undefined, error: Error): void
+  /** It ended without having been asked to. `calls` are those it held, `failed` those of them that it may have ended because of. */
+  ended(thread: PoolThread, calls: readonly PoolCall[], failed: readonly PoolCall[], error: Error): void
+}
+
+export interface ThreadOptions {
+  readonly file: URL
+  readonly heapMb: number
+  /** Of the machine's stack; default 4. */
+  readonly stackMb?: number
 }
 
 export class PoolThread {
@@ -23,13 +42,16 @@ export class PoolThread {
   /** By slot; a slot whose call was withdrawn stays taken until the thread has passed it. */
   readonly #calls: (PoolCall | undefined)[] = new Array(SLOTS)
   readonly #free: number[] = Array.from({ length: SLOTS }, (_, slot) => slot)
+  /** Slots of calls that were told to end and have not answered yet. */
+  readonly #interrupted = new Set<number>()
   #held = 0
   #gone = false
 
-  constructor(file: URL, heapMb: number, listener: ThreadListener) {
-    const claims = new SharedArrayBuffer((SLOTS + 1) * Int32Array.BYTES_PER_ELEMENT)
+  constructor({ file, heapMb, stackMb = 4 }: ThreadOptions, listener: ThreadListener) {
+    const claims = new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT)
     this.#claims = new Int32Array(claims)
-    this.#worker = new Worker(file, { workerData: { claims }, resourceLimits: { maxOldGenerationSizeMb: heapMb } })
+    const resourceLimits = { maxOldGenerationSizeMb: heapMb, stackSizeMb: stackMb }
+    this.#worker = new Worker(file, { workerData: { claims }, resourceLimits })
     this.#worker.unref()
     this.#worker.on('message', (replies: readonly WorkerReply[]) => {
       for (const reply of replies) this.#settle(reply)
@@ -97,6 +119,20 @@ export class PoolThread {
     this.#forget(call)
   }
 
+  /** Asks the call to end. Its answer is not wanted any more. */
+  interrupt(call: PoolCall): number {
+    const { slot } = call
+    Atomics.store(this.#claims, INTERRUPT, slot + 1)
+    this.#interrupted.add(slot)
+    this.#forget(call)
+    return slot
+  }
+
+  /** Whether it has not answered yet to the call that was interrupted in this slot. */
+  ignores(slot: number): boolean {
+    return !this.#gone && this.#interrupted.has(slot)
+  }
+
   /** Kills the thread; answers with the calls it held. */
   kill(): readonly PoolCall[] {
     this.#gone = true
@@ -117,6 +153,7 @@ export class PoolThread {
     const call = this.#calls[reply.slot]
     this.#calls[reply.slot] = undefined
     this.#free.push(reply.slot)
+    if (this.#interrupted.delete(reply.slot)) Atomics.compareExchange(this.#claims, INTERRUPT, reply.slot + 1, 0)
     if (call === undefined || reply.kind === 'skipped') return
     call.thread = null
     this.#release()
@@ -131,7 +168,10 @@ export class PoolThread {
   #end(listener: ThreadListener, error: Error): void {
     if (this.#gone) return
     const current = Atomics.load(this.#claims, CURRENT) - 1
-    const culprit = current >= 0 ? this.#calls[current] : undefined
-    listener.ended(this, this.kill(), culprit, error)
+    const culprit = this.#calls[current]
+    const calls = this.kill()
+    // a thread that died between calls would do so again with any of them
+    const failed = current < 0 ? calls : culprit === undefined ? [] : [culprit]
+    listener.ended(this, calls, failed, error)
   }
 }

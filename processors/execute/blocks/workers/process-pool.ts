@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import type { Json } from '../../../../schemas/json.ts'
 import { BlockError } from '../../block.ts'
 import type { WorkerReply } from './protocol.ts'
+import type { CallOptions } from './worker-pool.ts'
 
 export interface ProcessPoolOptions {
   /** The program; it calls `serveProcess`. */
@@ -39,7 +40,7 @@ export class ProcessPool {
   }
 
   /** Rejects with the signal's reason if that is aborted, else with the {@link BlockError} of the call. */
-  call(payload: Json, signal: AbortSignal): Promise<Json> {
+  call(payload: Json, signal: AbortSignal, options: Pick<CallOptions, 'log'> = {}): Promise<Json> {
     return new Promise((resolve, reject) => {
       if (signal.aborted || this.#closed) {
         reject(signal.aborted ? signal.reason : closedError())
@@ -53,6 +54,8 @@ export class ProcessPool {
         payload,
         settle: (reply) => {
           signal.removeEventListener('abort', onAbort)
+          if (reply.kind !== 'skipped' && options.log !== undefined)
+            for (const line of reply.log ?? []) options.log(line)
           deliver(reply, resolve, reject)
         },
         fail: (error) => {

@@ -3,7 +3,8 @@
  * the other calls it held go to another. Threads start when they are needed and then stay; idle ones cost nothing but memory.
  */
 import type { Json } from '../../../../schemas/json.ts'
-import { BlockError } from '../../block.ts'
+import { BlockError, type BlockLogLine } from '../../block.ts'
+import type { BlockTools } from '../tools.ts'
 import { type PoolCall, PoolThread, type ThreadListener } from './pool-thread.ts'
 import type { WorkerReply } from './protocol.ts'
 
@@ -16,7 +17,21 @@ export interface WorkerPoolOptions {
   readonly heapMb: number
   /** Error code of a call that a thread died in. */
   readonly endedCode: string
+  /** Stack of a thread in MiB; default 4. */
+  readonly stackMb?: number
+  /** Calls back once after at least `ms`. Without it no call is interrupted: its thread is killed at once. */
+  readonly after?: BlockTools['after']
 }
+
+export interface CallOptions {
+  /** The thread's program ends the call by itself when it is interrupted; the thread is killed only if it does not. */
+  readonly interruptible?: boolean
+  /** Told what the call wrote to the step's log, when it has ended. */
+  readonly log?: ((line: BlockLogLine) => void) | undefined
+}
+
+/** How long an interrupted call may go on. */
+const INTERRUPT_GRACE_MS = 25
 
 const BATCH = 32
 
@@ -36,7 +51,7 @@ export class WorkerPool implements ThreadListener {
   }
 
   /** Rejects with the signal's reason if that is aborted, else with the {@link BlockError} of the call. */
-  call(payload: Json, signal: AbortSignal): Promise<Json> {
+  call(payload: Json, signal: AbortSignal, options: CallOptions = {}): Promise<Json> {
     return new Promise((resolve, reject) => {
       if (signal.aborted || this.#closed) {
         reject(signal.aborted ? signal.reason : closedError())
@@ -50,12 +65,14 @@ export class WorkerPool implements ThreadListener {
         payload: JSON.stringify(payload),
         settle: (reply) => {
           signal.removeEventListener('abort', onAbort)
+          if (reply.log !== undefined && options.log !== undefined) for (const line of reply.log) options.log(line)
           deliver(reply, resolve, reject)
         },
         fail: (error) => {
           signal.removeEventListener('abort', onAbort)
           reject(error)
         },
+        interruptible: options.interruptible === true && this.#options.after !== undefined,
         thread: null,
         slot: -1,
       }
@@ -78,12 +95,10 @@ export class WorkerPool implements ThreadListener {
     this.#dispatch()
   }
 
-  ended(thread: PoolThread, calls: readonly PoolCall[], culprit: PoolCall | undefined, error: Error): void {
+  ended(thread: PoolThread, calls: readonly PoolCall[], failed: readonly PoolCall[], error: Error): void {
     this.#remove(thread)
     const ended = (): BlockError =>
       new BlockError(this.#options.endedCode, `the worker thread ended: ${error.message}`, { cause: error })
-    // a thread that died between calls would do so again with any of them
-    const failed = culprit === undefined ? calls : [culprit]
     for (const call of failed) call.fail(ended())
     this.#waiting = [...calls.filter((call) => !failed.includes(call)), ...this.#waiting]
     this.#dispatch()
@@ -114,12 +129,14 @@ export class WorkerPool implements ThreadListener {
   /** An idle thread, else a new one, else one that has not more than a batch to do. */
   #choose(idle: number, startable: number): PoolThread | undefined {
     if (idle > 0) return this.#threads.find((thread) => thread.held === 0 && thread.room > 0)
-    if (startable > 0) {
-      const thread = new PoolThread(this.#options.file, this.#options.heapMb, this)
-      this.#threads.push(thread)
-      return thread
-    }
+    if (startable > 0) return this.#start()
     return this.#threads.find((thread) => thread.held < BATCH && thread.room > 0)
+  }
+
+  #start(): PoolThread {
+    const thread = new PoolThread(this.#options, this)
+    this.#threads.push(thread)
+    return thread
   }
 
   /** Gives an idle thread what waits behind another's call. */
@@ -142,8 +159,22 @@ export class WorkerPool implements ThreadListener {
       thread.abandon(call)
       return
     }
+    if (call.interruptible) {
+      const slot = thread.interrupt(call)
+      this.#options.after?.(INTERRUPT_GRACE_MS, () => {
+        if (!this.#closed && thread.ignores(slot)) this.#kill(thread)
+      })
+    } else {
+      thread.abandon(call)
+      this.#kill(thread)
+    }
+  }
+
+  #kill(thread: PoolThread): void {
     this.#remove(thread)
-    this.#waiting = [...thread.kill().filter((other) => other !== call), ...this.#waiting]
+    this.#waiting = [...thread.kill(), ...this.#waiting]
+    // warm for the next call
+    this.#start()
     this.#dispatchSoon()
   }
 

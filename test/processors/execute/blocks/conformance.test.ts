@@ -28,6 +28,13 @@ const OUTSIDE = [
   'sql',
   'fs.blob_put',
 ]
+/** What a block that is not pure might be tempted by. */
+const TEMPTING: { readonly [type: string]: readonly Json[] } = {
+  javascript: [
+    { code: '[Math.random(), Date.now(), new Date(), String(new Date(2020, 6, 1)), new Error().stack]' },
+    { code: 'await null; [typeof performance, typeof process, Math.random()]' },
+  ],
+}
 const folder = mkdtempSync(join(tmpdir(), 'beamline-blocks-'))
 /** Takes connections and never answers. */
 const silent = createServer((socket) => void socket.on('error', () => undefined))
@@ -49,6 +56,7 @@ const set = openBlocks({
     inside: { kind: 'redis', url: 'redis://10.0.0.1' },
   },
   kafka: { produce: () => new Promise(() => undefined) },
+  scripts: { trusted: true },
 })
 const unhandled: unknown[] = []
 const onUnhandled = (reason: unknown): void => void unhandled.push(reason)
@@ -71,8 +79,14 @@ function longInput(type: string): Json | undefined {
       return { ms: 60_000 }
     case 'fail':
       return { afterMs: 60_000 }
+    case 'javascript':
+      return { code: 'for (;;);' }
+    case 'javascript.trusted':
+      return { code: 'for (;;);' }
+    case 'transform':
+      return { data: ['x'.repeat(4_000_000)], pick: { x: ENDLESS } }
     case 'jmespath':
-      return { expression: `[${Array(500).fill('length(to_string(@))').join(',')}]`, data: ['x'.repeat(4_000_000)] }
+      return { expression: ENDLESS, data: ['x'.repeat(4_000_000)] }
     case 'http':
     case 'worker.http':
       return { url: silentUrl() }
@@ -98,6 +112,9 @@ function longInput(type: string): Json | undefined {
       return undefined
   }
 }
+
+/** Takes minutes on a long text. */
+const ENDLESS = `[${Array(500).fill('length(to_string(@))').join(',')}]`
 
 function silentUrl(): string {
   return `http://${silentHost}/`
@@ -172,6 +189,32 @@ const hopelessInputs: { readonly [type: string]: readonly Json[] } = {
     { expression: 'a[' },
     { expression: 'abs(@)', data: 'x' },
     { expression: 'nope(@)' },
+  ],
+  javascript: [
+    {},
+    { code: ' ' },
+    { code: 'a b' },
+    { code: 'throw 1' },
+    { code: 'f()' },
+    { code: '1n' },
+    { code: 'new Promise(() => {})' },
+    { code: '(function f() { f() })()' },
+    { code: '"x".repeat(1e9)' },
+    { code: '"x".repeat(2e6)' },
+    { code: '1', args: { undefined: 1 } },
+    { code: 'for (;;);', timeout_ms: 20 },
+  ],
+  'javascript.trusted': [{}, { code: 'a b' }, { code: 'throw 1' }, { code: 'for (;;);', timeout_ms: 20 }],
+  transform: [
+    { data: 1, pick: ['a'] },
+    { data: [], rename: { a: 'b' } },
+    { data: null, merge: {} },
+    { data: {}, each: true },
+    { data: {}, pick: { a: '[' } },
+    { data: {}, pick: { a: 'abs(@)' } },
+    { data: {}, template: '${a' },
+    { data: {}, template: 'x ${a}' },
+    { data: {}, template: JSON.parse('{"__proto__":1}') as Json },
   ],
   kernel: [
     { kernel: 'x', query: [], matrix: [], k: 1 },
@@ -293,6 +336,21 @@ function told(error: unknown): Json {
   const detail = error instanceof BlockError ? error.detail : null
   return [message, stack, detail, cause === undefined ? null : told(cause)]
 }
+
+describe.each(set.blocks.filter((block) => block.pure === true).map((block) => [block.type, block] as const))(
+  '%s is pure',
+  (type, block) => {
+    test('the same context and input have the same output', async () => {
+      const inputs = [block.example, ...(block.examples ?? []).map(({ input }) => input), ...(TEMPTING[type] ?? [])]
+      for (const input of inputs) {
+        const context = contextOf({ assignedAtMs: 1_700_000_000_000 })
+        const first = await block.run(context, input)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        expect(await block.run(context, input)).toEqual(first)
+      }
+    })
+  },
+)
 
 test('an aborted signal ends a step before it begins', async () => {
   const aborted = AbortSignal.abort(new Error('too late'))
