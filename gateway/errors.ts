@@ -54,6 +54,12 @@ export class RequestError extends Error {
 export function knownFailure(error: unknown): RequestError | null {
   if (error instanceof RequestError) return error
   if (error instanceof LogError) return logFailure(error)
+  if (error instanceof ReadModelError && error.code === 'CURSOR_INVALID') {
+    return new RequestError('invalid_request', error.message, {
+      details: { code: 'INVALID_PARAMETER', path: 'after' },
+      cause: error,
+    })
+  }
   if (error instanceof ReadModelError) {
     return new RequestError('unavailable', error.message, {
       details: { code: error.code },

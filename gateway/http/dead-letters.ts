@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Json, toJsonText } from '../../schemas/json.ts'
 import type { LetterFilter } from '../../schemas/records/dlq.ts'
 import type { Environment } from '../../topology/environment.ts'
+import { anyLetter } from '../../topology/read-model/lists.ts'
 import type { LetterGroup, LetterView } from '../../topology/read-model/port.ts'
 import { integer, listOf, missing, number, orNull, type Read, readBody, readFields, text } from './body.ts'
 import { requesterOf, tenantOf } from './context.ts'
@@ -15,7 +16,8 @@ const MAX_LETTER_IDS = 10_000
 export function registerDeadLetters(app: FastifyInstance, edge: Edge): void {
   app.get('/api/v1/dlq/groups', async (request) => {
     queryOf(request, [])
-    return { groups: (await edge.readModel.letterGroups(tenantOf(request))).map(groupShown) }
+    const { groups } = await edge.readModel.letterGroups(tenantOf(request))
+    return { groups: groups.map(groupShown) }
   })
   app.get('/api/v1/dlq/letters', (request) => listLetters(edge, request))
   app.post('/api/v1/dlq/plan', (request) => {
@@ -74,14 +76,15 @@ function filterOf(request: FastifyRequest, filter: ReturnType<typeof filterField
 }
 
 async function listLetters(edge: Edge, request: FastifyRequest): Promise<object> {
-  const query = queryOf(request, ['fingerprint', 'status', 'limit'])
-  const letters = await edge.readModel.letters({
-    tenant: tenantOf(request),
+  const query = queryOf(request, ['fingerprint', 'status', 'limit', 'after'])
+  const limit = integerOf('limit', query.limit, 1, 1000, 50)
+  const { letters, next } = await edge.readModel.letters({
+    ...anyLetter(tenantOf(request), limit),
     fingerprint: query.fingerprint ?? null,
     status: oneOf('status', query.status, LETTER_STATUSES),
-    limit: integerOf('limit', query.limit, 1, 1000, 50),
+    cursor: query.after ?? null,
   })
-  return { letters: letters.map(letterShown) }
+  return { letters: letters.map(letterShown), next }
 }
 
 function newReplayId(environment: Environment): string {

@@ -1,12 +1,13 @@
 /** Runs as JSON text. Payloads are pasted in as the text they are, never parsed. */
 import type { JsonText } from '../../schemas/json.ts'
+import type { AsOf } from '../../topology/read-model/lists.ts'
 import type { FailedAttempt, RunSummary, RunView, StepView, StoredPayload } from '../../topology/read-model/port.ts'
 
 /** Fields of an object that is being written; values are JSON text. */
 type Fields = readonly (readonly [name: string, json: string])[]
 
 const object = (fields: Fields): string => `{${fields.map(([name, json]) => `"${name}":${json}`).join(',')}}`
-const json = (value: string | number | boolean | null): string => JSON.stringify(value)
+const json = (value: string | number | boolean | null | readonly string[]): string => JSON.stringify(value)
 const pasted = (text: JsonText | null): string => text ?? 'null'
 
 export function runJson(run: RunView): string {
@@ -31,6 +32,14 @@ export function runJson(run: RunView): string {
     ],
     ['steps', `[${run.steps.map(stepJson).join(',')}]`],
     ['as_of', json(`events/${run.asOf.partition}/${run.asOf.offset}`)],
+  ])
+}
+
+/** What a list contains: the position of each partition of `events`, and the time of the latest event. */
+export function asOfJson({ positions, eventMs }: AsOf): string {
+  return object([
+    ['positions', json(positions.map((offset, partition) => `events/${partition}/${offset}`))],
+    ['event_at_ms', json(eventMs)],
   ])
 }
 

@@ -1,14 +1,9 @@
 /** `/api/v1/runs` */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { homeOf, isRunId, type RunId, type TenantId } from '../../schemas/ids.ts'
+import { homeOf, type RunId, type TenantId } from '../../schemas/ids.ts'
 import type { Reply } from '../../schemas/records/replies.ts'
-import {
-  isFinished,
-  type ReadModel,
-  RUN_STATUSES,
-  type RunCursor,
-  type RunView,
-} from '../../topology/read-model/port.ts'
+import { anyRun } from '../../topology/read-model/lists.ts'
+import { isFinished, type ReadModel, RUN_STATUSES, type RunView } from '../../topology/read-model/port.ts'
 import { type ErrorDetails, RequestError } from '../errors.ts'
 import { outRecord } from '../out-record.ts'
 import type { Submitted } from '../submit-run.ts'
@@ -16,9 +11,9 @@ import { readBody, text } from './body.ts'
 import { goneSignal, requesterOf, tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
-import { durationOf, integerOf, oneOf, queryOf, refuse } from './query.ts'
+import { durationOf, integerOf, oneOf, queryOf } from './query.ts'
 import { runIdOf } from './run-id.ts'
-import { runJson, summaryJson } from './run-json.ts'
+import { asOfJson, runJson, summaryJson } from './run-json.ts'
 import { contextOfSubmission } from './submission-context.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -69,16 +64,19 @@ async function getRun(readModel: ReadModel, request: FastifyRequest, reply: Fast
 async function listRuns(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const query = queryOf(request, ['limit', 'status', 'flow', 'after'])
   const limit = integerOf('limit', query.limit, 1, 1000, 50)
-  const runs = await edge.readModel.listRuns({
-    tenant: tenantOf(request),
-    status: oneOf('status', query.status, RUN_STATUSES),
-    flow: query.flow ?? null,
+  const page = await edge.readModel.listRuns({
+    filter: {
+      ...anyRun(tenantOf(request)),
+      status: oneOf('status', query.status, RUN_STATUSES),
+      flow: query.flow ?? null,
+    },
+    order: 'newest',
     limit,
-    after: cursorOf(query.after),
+    cursor: query.after ?? null,
   })
-  const last = runs.length === limit ? runs.at(-1)! : null
-  const next = last === null ? 'null' : `"${last.acceptedAtMs}.${last.runId}"`
-  return reply.type(JSON_TYPE).send(`{"runs":[${runs.map(summaryJson).join(',')}],"next":${next}}`)
+  const next = JSON.stringify(page.next)
+  const asOf = asOfJson(page.asOf)
+  return reply.type(JSON_TYPE).send(`{"runs":[${page.runs.map(summaryJson).join(',')}],"next":${next},"as_of":${asOf}}`)
 }
 
 async function cancelRun(edge: Edge, request: FastifyRequest): Promise<object> {
@@ -132,11 +130,4 @@ function unknownRun(runId: RunId): RequestError {
       details: { run_id: runId },
     },
   )
-}
-
-function cursorOf(given: string | undefined): RunCursor | null {
-  if (given === undefined) return null
-  const [, time = '', runId = ''] = /^(\d{1,15})\.(.+)$/.exec(given) ?? []
-  if (isRunId(runId)) return { acceptedAtMs: Number(time), runId }
-  return refuse('after', `'after' is ${JSON.stringify(given.slice(0, 100))}; expected the 'next' of an earlier answer`)
 }

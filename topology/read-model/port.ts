@@ -5,6 +5,19 @@
 import type { EpochMs, RunId, StepId, TenantId } from '../../schemas/ids.ts'
 import type { JsonText } from '../../schemas/json.ts'
 import type { Pool } from '../../schemas/topics.ts'
+import type {
+  AsOf,
+  LetterGroups,
+  LetterPage,
+  LetterQuery,
+  RunCounts,
+  RunEventsPage,
+  RunEventsQuery,
+  RunFilter,
+  RunPage,
+  RunQuery,
+  TenantsPage,
+} from './lists.ts'
 
 export const RUN_STATUSES = ['accepted', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const
 export type RunStatus = (typeof RUN_STATUSES)[number]
@@ -97,21 +110,8 @@ export interface EventPosition {
   readonly partition: number
   /** Offset of the next event to be applied. */
   readonly offset: number
-}
-
-export interface RunQuery {
-  readonly tenant: TenantId
-  readonly status: RunStatus | null
-  readonly flow: string | null
-  /** 1..1000 */
-  readonly limit: number
-  /** Runs that come after this one, newest first. */
-  readonly after: RunCursor | null
-}
-
-export interface RunCursor {
-  readonly acceptedAtMs: EpochMs
-  readonly runId: RunId
+  /** Time of the latest event applied, of any partition; `null` before the first. */
+  readonly eventMs: EpochMs | null
 }
 
 export type LetterStatus = 'open' | 'replayed' | 'discarded'
@@ -156,38 +156,63 @@ export interface LetterView {
   readonly resolvedReason: string | null
 }
 
-export interface LetterQuery {
-  readonly tenant: TenantId
-  readonly fingerprint: string | null
-  readonly status: LetterStatus | null
-  /** 1..1000 */
-  readonly limit: number
-}
-
 export interface ReadModelCounts {
   readonly runs: { readonly [S in RunStatus]: number }
   readonly letters: { readonly [S in LetterStatus]: number }
+  readonly asOf: AsOf
 }
 
-/** All methods reject with {@link ReadModelError} once the model is closed or broken. */
+/** How far the projection is. */
+export interface ReadModelState {
+  readonly asOf: AsOf
+  /** Where the build that will take over is; `null` while none is under way. */
+  readonly rebuilding: { readonly positions: readonly number[] } | null
+}
+
+/** All methods reject with {@link ReadModelError} once the model is closed, or while it is broken or cannot be reached. */
 export interface ReadModel {
   /** `null` if the tenant has no such run, or its acceptance has not been projected yet. */
   getRun(tenant: TenantId, runId: RunId): Promise<RunView | null>
   /** The run once it has ended, or as it is when `timeoutMs` have passed or the signal fires. */
   awaitRun(tenant: TenantId, runId: RunId, timeoutMs: number, signal?: AbortSignal): Promise<RunView | null>
-  /** Newest first. */
-  listRuns(query: RunQuery): Promise<readonly RunSummary[]>
-  letterGroups(tenant: TenantId): Promise<readonly LetterGroup[]>
-  letters(query: LetterQuery): Promise<readonly LetterView[]>
+  /** The events of a run in order; `null` as for `getRun`. */
+  runEvents(query: RunEventsQuery): Promise<RunEventsPage | null>
+  /** @throws {ReadModelError} `CURSOR_INVALID` */
+  listRuns(query: RunQuery): Promise<RunPage>
+  /** How many runs pass the filter, by status. Exact if it asks for nothing but flow, version and status; else counting is bounded. */
+  countRuns(filter: RunFilter): Promise<RunCounts>
+  letterGroups(tenant: TenantId): Promise<LetterGroups>
+  /** @throws {ReadModelError} `CURSOR_INVALID` */
+  letters(query: LetterQuery): Promise<LetterPage>
+  getLetter(tenant: TenantId, letterId: string): Promise<LetterView | null>
+  /** Tenants that have runs, by name, those after `after`; `limit` is 1..1000. */
+  tenants(after: TenantId | null, limit: number): Promise<TenantsPage>
   counts(): Promise<ReadModelCounts>
-  /** Offset of the next event to be applied, by partition. Cheap; as last reported. */
+  state(): Promise<ReadModelState>
+  /**
+   * Has the projection built again from what the log still has, beside the one that serves until the new one has caught up with it. Resolves once that is
+   * under way; does nothing if it is already. What the log has no more of is gone afterwards.
+   */
+  rebuild(): Promise<void>
+  /** Offset of the next event to be applied, by partition, in the build that has come least far. Cheap; as last reported. */
   positions(): readonly number[]
   close(): Promise<void>
 }
 
+/**
+ * `READ_MODEL_CLOSED`: for good; `READ_MODEL_FAILED`: it is broken or cannot be reached now; `READ_MODEL_NEWER`: its tables are of a later version than
+ * this process knows; `READ_MODEL_FOREIGN`: they belong to another log; `CURSOR_INVALID`: the cursor is none of this query.
+ */
+export type ReadModelErrorCode =
+  | 'READ_MODEL_CLOSED'
+  | 'READ_MODEL_FAILED'
+  | 'READ_MODEL_NEWER'
+  | 'READ_MODEL_FOREIGN'
+  | 'CURSOR_INVALID'
+
 export class ReadModelError extends Error {
-  readonly code: 'READ_MODEL_CLOSED' | 'READ_MODEL_FAILED'
-  constructor(code: 'READ_MODEL_CLOSED' | 'READ_MODEL_FAILED', message: string, options?: ErrorOptions) {
+  readonly code: ReadModelErrorCode
+  constructor(code: ReadModelErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = 'ReadModelError'
     this.code = code

@@ -1,7 +1,7 @@
 /** The owner's end of the read model's thread: calls, and what it reports about its progress. */
 import { Worker } from 'node:worker_threads'
 import { ReadModelError } from '../../../topology/read-model/port.ts'
-import type { CallName, Calls, FromWorker, ToWorker, WorkerSetup } from './protocol.ts'
+import type { Call, CallName, Calls, FromWorker, ToWorker, WorkerSetup } from './protocol.ts'
 
 interface PendingCall {
   readonly resolve: (result: never) => void
@@ -48,7 +48,8 @@ export class ReadModelCalls {
     onId?.(id)
     const { promise, resolve, reject } = Promise.withResolvers<Calls[N]['result']>()
     this.#pending.set(id, { resolve, reject })
-    this.#worker.postMessage({ kind: 'call', id, name, params } as ToWorker)
+    const message: Call<N> = { kind: 'call', id, name, params }
+    this.#worker.postMessage(message)
     return promise
   }
 
@@ -65,7 +66,7 @@ export class ReadModelCalls {
     const pending = this.#pending.get(message.id)
     this.#pending.delete(message.id)
     if (message.error === null) pending?.resolve(message.result as never)
-    else pending?.reject(new ReadModelError('READ_MODEL_FAILED', message.error))
+    else pending?.reject(new ReadModelError(message.error.code, message.error.message))
   }
 
   #break(error: ReadModelError): void {

@@ -2,7 +2,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { TABLES, TABLES_VERSION } from './tables.ts'
+import { TABLES_VERSION } from '../tables.ts'
+import { TABLES } from './tables.ts'
 
 export interface OpenedDatabase {
   readonly database: DatabaseSync
@@ -15,30 +16,37 @@ export interface OpenedDatabase {
 /** The file was not there before. */
 const NEW = 'new'
 
-/**
- * `heads` are the next offsets of the log's `events` partitions: a projection that is ahead of them belongs to another log.
- * An empty list skips that check. With `damage` the file is begun anew in any case.
- */
-export function openDatabase(
-  file: string,
-  partitions: number,
-  heads: readonly number[],
-  damage?: string,
-): OpenedDatabase {
+/** What the file must belong to. */
+export interface Expected {
+  readonly partitions: number
+  /** Next offsets of the log's `events`; a projection that is ahead of them belongs to another log. Empty: not checked. */
+  readonly heads: readonly number[]
+  /** `null`: not checked. */
+  readonly logId: string | null
+}
+
+/** With `damage` the file is begun anew in any case. */
+export function openDatabase(file: string, expected: Expected, damage?: string): OpenedDatabase {
   if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true })
-  const found = damage ?? tryOpen(file, partitions, heads)
+  const found = damage ?? tryOpen(file, expected)
   if (typeof found !== 'string') return found
-  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })
+  removeDatabase(file)
   const database = connect(file)
-  create(database, partitions)
+  const { partitions } = expected
+  create(database, expected)
   return { database, positions: Array<number>(partitions).fill(0), rebuilt: found === NEW ? null : found }
 }
 
-function tryOpen(file: string, partitions: number, heads: readonly number[]): OpenedDatabase | string {
+export function removeDatabase(file: string): void {
+  if (file === ':memory:') return
+  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true })
+}
+
+function tryOpen(file: string, expected: Expected): OpenedDatabase | string {
   let database: DatabaseSync | null = null
   try {
     database = connect(file)
-    const found = inspect(database, partitions, heads)
+    const found = inspect(database, expected)
     if (typeof found !== 'string') return { database, positions: found, rebuilt: null }
     database.close()
     return found
@@ -61,10 +69,12 @@ function connect(file: string): DatabaseSync {
   }
 }
 
-function inspect(database: DatabaseSync, partitions: number, heads: readonly number[]): number[] | string {
+function inspect(database: DatabaseSync, { partitions, heads, logId }: Expected): number[] | string {
   const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
   if (version === 0 && database.prepare('SELECT 1 FROM sqlite_schema').get() === undefined) return NEW
   if (version !== TABLES_VERSION) return `it has version ${version}, this is version ${TABLES_VERSION}`
+  const owner = database.prepare('SELECT log_id AS id FROM meta').get()?.id ?? null
+  if (logId !== null && owner !== null && owner !== logId) return `it belongs to another log (${owner})`
   const rows = database.prepare('SELECT next_offset AS next FROM positions ORDER BY partition').all()
   if (rows.length !== partitions) return `it has ${rows.length} partitions, the log has ${partitions}`
   const positions = rows.map((row) => Number(row.next))
@@ -74,9 +84,10 @@ function inspect(database: DatabaseSync, partitions: number, heads: readonly num
     : `it is ahead of events/${ahead} (${positions[ahead]}, while the log ends at ${heads[ahead]})`
 }
 
-function create(database: DatabaseSync, partitions: number): void {
+function create(database: DatabaseSync, { partitions, logId }: Expected): void {
   database.exec('BEGIN')
   database.exec(TABLES)
+  database.prepare('INSERT INTO meta(log_id) VALUES (?)').run(logId)
   const insert = database.prepare('INSERT INTO positions(partition, next_offset) VALUES (?, 0)')
   for (let partition = 0; partition < partitions; partition++) insert.run(partition)
   database.exec(`PRAGMA user_version = ${TABLES_VERSION}`)

@@ -15,7 +15,7 @@ export interface KafkaSource {
 
 export interface FedProjection {
   readonly positions: readonly number[]
-  apply(partition: number, records: readonly EventRecord[], nextOffset: number): void
+  apply(partition: number, records: readonly EventRecord[], nextOffset: number): Promise<void>
   /** Told of every failure. */
   failed(message: string): void
 }
@@ -58,7 +58,7 @@ async function feedOnce(choice: KafkaSource['log'], projection: FedProjection, e
     log,
     environment,
     positions: projection.positions,
-    sink: { apply: async (partition, records, next) => projection.apply(partition, records, next) },
+    sink: { apply: (partition, records, next) => projection.apply(partition, records, next) },
     onProblem: (message) => projection.failed(message),
     onFailed: reject,
   })

@@ -1,19 +1,24 @@
 /**
- * The projection itself: applies batches of `events` and answers queries. Synchronous; it lives in a worker thread.
+ * The projection itself: applies batches of `events`, and is asked. Writing is synchronous; it lives in a worker thread.
  *
  * P1. A partition's rows and its position change in one transaction, and a batch begins at that position: every event is applied exactly once.
  * P2. A damaged file is thrown away and begun anew; `positions` then start from 0 again.
  */
-
+import type { Kysely } from 'kysely'
 import { decodeRecord } from '../../../schemas/codec/wire.ts'
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { BeamlineRecord } from '../../../schemas/records/index.ts'
-import { isFinished, type ReadModelCounts, type RunView } from '../../../topology/read-model/port.ts'
+import type { AsOf } from '../../../topology/read-model/lists.ts'
+import type { RunStatus } from '../../../topology/read-model/port.ts'
+import { type BatchChange, emptyBatch, foldEvent } from '../fold.ts'
+import { statusOf } from '../queries/get-run.ts'
+import { type Answer, type Asked, ask, type Question } from '../queries/read-queries.ts'
+import { readAsOf } from '../queries/snapshot.ts'
+import { DEFAULT_RETENTION, RETENTION_EVERY, type RetentionOptions } from '../retention.ts'
+import type { ReadTables } from '../tables.ts'
 import { type OpenedDatabase, openDatabase } from './database.ts'
-import { type BatchChange, emptyBatch, foldEvent } from './fold.ts'
-import { createRunQueries, type RunQueries } from './query.ts'
-import { createLetterQueries, type LetterQueries } from './query-letters.ts'
-import { createRetention, DEFAULT_RETENTION, type RetentionOptions } from './retention.ts'
+import { kyselyOn } from './dialect.ts'
+import { createRetention, type Retain } from './retention.ts'
 import { createWriter, type Writer } from './write.ts'
 
 export interface ProjectionOptions {
@@ -22,6 +27,8 @@ export interface ProjectionOptions {
   readonly partitions: number
   /** Next offsets of the log's `events`, by partition; a projection ahead of them is begun anew. Empty: not checked. */
   readonly heads?: readonly number[]
+  /** `log.id`; a projection of another log is begun anew. Left out: not checked. */
+  readonly logId?: string
   /** Larger payloads are not kept. Default 1 MiB. */
   readonly maxPayloadBytes?: number
   readonly retention?: Partial<RetentionOptions>
@@ -40,18 +47,15 @@ export interface PartitionBatch {
   readonly nextOffset?: number
 }
 
-const DEFAULT_MAX_PAYLOAD_BYTES = 1 << 20
-/** Batches between two looks at what may go. */
-const RETENTION_EVERY = 16
+export const DEFAULT_MAX_PAYLOAD_BYTES = 1 << 20
 
 export class Projection {
   readonly #options: ProjectionOptions
-  readonly #waiting = new Map<RunId, Set<() => void>>()
   #opened!: OpenedDatabase
   #writer!: Writer
-  #runs!: RunQueries
-  #letters!: LetterQueries
-  #retain!: (latestMs: number) => number
+  #db!: Kysely<ReadTables>
+  #asOf: AsOf | null = null
+  #retain!: Retain
   #batches = 0
   #latestMs = 0
   #undecodable = 0
@@ -75,59 +79,42 @@ export class Projection {
     return this.#undecodable
   }
 
-  get letters(): LetterQueries {
-    return this.#letters
-  }
-
-  get runs(): RunQueries {
-    return this.#runs
-  }
-
-  counts(): ReadModelCounts {
-    return { runs: this.#runs.countRuns(), letters: this.#letters.countLetters() }
-  }
-
-  /** Applies records in order of offset; those below the position are passed over. */
-  apply(partition: number, records: readonly EventRecord[], nextOffset?: number): void {
-    this.applyAll([{ partition, records, ...(nextOffset === undefined ? {} : { nextOffset }) }])
+  /** Applies records in order of offset; those below the position are passed over. Returns the runs that ended. */
+  apply(partition: number, records: readonly EventRecord[], nextOffset?: number): readonly RunId[] {
+    return this.applyAll([{ partition, records, ...(nextOffset === undefined ? {} : { nextOffset }) }])
   }
 
   /** As `apply`, for several partitions in one transaction, which touches pages that they share only once. */
-  applyAll(parts: readonly PartitionBatch[]): void {
+  applyAll(parts: readonly PartitionBatch[]): readonly RunId[] {
     const batch = emptyBatch()
     const ends = parts.map((part) => ({ partition: part.partition, next: this.#fold(batch, part) }))
     const moved = ends.filter(({ partition, next }) => next > this.#opened.positions[partition]!)
-    if (moved.length === 0) return
+    if (moved.length === 0) return []
     const ended = this.#transaction(() => {
       const runs = this.#writer.apply(batch)
-      for (const { partition, next } of moved) this.#writer.setPosition(partition, next)
+      for (const { partition, next } of moved) this.#writer.setPosition(partition, next, batch.latestMs)
       return runs
     })
     for (const { partition, next } of moved) this.#opened.positions[partition] = next
+    this.#asOf = null
     this.#latestMs = Math.max(this.#latestMs, batch.latestMs)
     if (++this.#batches % RETENTION_EVERY === 0) this.#transaction(() => this.#retain(this.#latestMs))
-    if (this.#waiting.size > 0) for (const runId of ended) this.#answer(runId)
+    return ended
   }
 
-  getRun(tenant: TenantId, runId: RunId): RunView | null {
-    return this.#runs.getRun(tenant, runId, (partition) => this.#opened.positions[partition]!)
+  /** No batch may be applied until it is answered. */
+  async ask<Q extends Question>(question: Q, asked: Asked<Q>): Promise<Answer<Q>> {
+    return ask({ db: this.#db, asOf: await this.asOf() }, question, asked)
   }
 
-  /** Calls back once with the run when it has ended; returns how to give up waiting. */
-  awaitEnd(tenant: TenantId, runId: RunId, callback: (run: RunView | null) => void): () => void {
-    const status = this.#runs.statusOf(tenant, runId)
-    if (status !== undefined && isFinished(status)) {
-      callback(this.getRun(tenant, runId))
-      return () => {}
-    }
-    const answer = (): void => callback(this.getRun(tenant, runId))
-    const waiting = this.#waiting.get(runId) ?? new Set<() => void>()
-    waiting.add(answer)
-    this.#waiting.set(runId, waiting)
-    return () => {
-      waiting.delete(answer)
-      if (waiting.size === 0) this.#waiting.delete(runId)
-    }
+  /** `undefined` if there is no such run. */
+  statusOf(tenant: TenantId, runId: RunId): Promise<RunStatus | undefined> {
+    return statusOf(this.#db, tenant, runId)
+  }
+
+  async asOf(): Promise<AsOf> {
+    this.#asOf ??= await readAsOf(this.#db)
+    return this.#asOf
   }
 
   /** Begins anew if the error says that the file is damaged; returns whether it did. */
@@ -145,12 +132,12 @@ export class Projection {
   }
 
   #open(damage?: { readonly discard: string }): void {
-    const { file, partitions, heads = [], maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES, retention } = this.#options
-    this.#opened = openDatabase(file, partitions, heads, damage?.discard)
+    const { file, partitions, heads = [], logId = null, maxPayloadBytes, retention } = this.#options
+    this.#opened = openDatabase(file, { partitions, heads, logId }, damage?.discard)
     const { database } = this.#opened
-    this.#writer = createWriter(database, partitions, maxPayloadBytes)
-    this.#runs = createRunQueries(database)
-    this.#letters = createLetterQueries(database)
+    this.#writer = createWriter(database, partitions, maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES)
+    this.#db = kyselyOn(database)
+    this.#asOf = null
     this.#retain = createRetention(database, { ...DEFAULT_RETENTION, ...retention })
   }
 
@@ -174,13 +161,6 @@ export class Projection {
       this.#undecodable++
       return null
     }
-  }
-
-  #answer(runId: RunId): void {
-    const waiting = this.#waiting.get(runId)
-    if (waiting === undefined) return
-    this.#waiting.delete(runId)
-    for (const answer of waiting) answer()
   }
 
   #transaction<T>(work: () => T): T {

@@ -1,14 +1,7 @@
 /** What the read model's thread and its owner say to each other. */
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
-import type {
-  LetterGroup,
-  LetterQuery,
-  LetterView,
-  ReadModelCounts,
-  RunQuery,
-  RunSummary,
-  RunView,
-} from '../../../topology/read-model/port.ts'
+import type { ReadModelErrorCode, ReadModelState, RunView } from '../../../topology/read-model/port.ts'
+import type { Answer, Asked, Question } from '../queries/read-queries.ts'
 import type { KafkaSource } from './kafka-feed.ts'
 import type { EventRecord, ProjectionOptions } from './projection.ts'
 
@@ -23,39 +16,52 @@ export interface WorkerSetup {
   readonly source: EventSource
 }
 
-/** Requests that get an answer, with the type of it. */
-export interface Calls {
-  apply: { params: { partition: number; records: readonly EventRecord[]; nextOffset?: number }; result: null }
-  getRun: { params: { tenant: TenantId; runId: RunId }; result: RunView | null }
+/** Of the two projections: the one that is asked, and the one that is being built to take its place. */
+export type Build = 'serving' | 'next'
+
+interface OwnCalls {
+  apply: {
+    params: { build: Build; partition: number; records: readonly EventRecord[]; nextOffset?: number }
+    result: null
+  }
   awaitRun: { params: { tenant: TenantId; runId: RunId }; result: RunView | null }
-  listRuns: { params: RunQuery; result: readonly RunSummary[] }
-  letterGroups: { params: { tenant: TenantId }; result: readonly LetterGroup[] }
-  letters: { params: LetterQuery; result: readonly LetterView[] }
-  counts: { params: null; result: ReadModelCounts }
+  state: { params: null; result: ReadModelState }
+  /** The positions from which the next one is to be fed; those of the one under way, if there is one. */
+  rebuild: { params: null; result: { readonly positions: readonly number[] } }
 }
+
+/** Requests that get an answer, with the type of it. */
+export type Calls = OwnCalls & { readonly [Q in Question]: { params: Asked<Q>; result: Answer<Q> } }
 export type CallName = keyof Calls
 
+export interface Call<N extends CallName = CallName> {
+  readonly kind: 'call'
+  readonly id: number
+  readonly name: N
+  readonly params: Calls[N]['params']
+}
+
 export type ToWorker =
-  | {
-      [N in CallName]: {
-        readonly kind: 'call'
-        readonly id: number
-        readonly name: N
-        readonly params: Calls[N]['params']
-      }
-    }[CallName]
+  | Call
   /** There may be new events. Answered by `progress`. */
   | { readonly kind: 'poke' }
   /** Answer the waiting `awaitRun` of this id now. */
   | { readonly kind: 'giveUp'; readonly id: number }
   | { readonly kind: 'close' }
 
+export interface CallError {
+  readonly code: ReadModelErrorCode
+  readonly message: string
+}
+
+export interface Positions {
+  /** Of the build that has come least far. */
+  readonly positions: readonly number[]
+  /** Whether there is a next build. */
+  readonly rebuilding: boolean
+}
+
 export type FromWorker =
-  | { readonly kind: 'ready'; readonly rebuilt: string | null; readonly positions: readonly number[] }
-  | { readonly kind: 'answer'; readonly id: number; readonly result: unknown; readonly error: string | null }
-  | {
-      readonly kind: 'progress'
-      readonly positions: readonly number[]
-      readonly more: boolean
-      readonly error: string | null
-    }
+  | ({ readonly kind: 'ready'; readonly rebuilt: string | null } & Positions)
+  | { readonly kind: 'answer'; readonly id: number; readonly result: unknown; readonly error: CallError | null }
+  | ({ readonly kind: 'progress'; readonly more: boolean; readonly error: string | null } & Positions)

@@ -1,44 +1,68 @@
-/** Lets finished runs go, a few at a time, so that no batch is held up for long. Time is that of the latest event, not of a clock. */
+/** Lets finished runs and resolved letters go, a few at a time. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { EpochMs } from '../../../schemas/ids.ts'
+import { LOOKS_PER_ROUND, type RetentionOptions, RUNS_AT_ONCE } from '../retention.ts'
+import { CountChanges } from '../rows.ts'
 
-export interface RetentionOptions {
-  /** Finished runs and resolved letters older than this go. Default 7 days. */
-  readonly maxAgeMs: number
-  /** Beyond this many runs the oldest finished ones go. Default 1,000,000. */
-  readonly maxRuns: number
+/** One look at what may go, within the caller's transaction. */
+export type Retain = (latestMs: EpochMs) => void
+
+interface RunRow {
+  readonly n: number
+  readonly partition: number
+  readonly tenant: string
+  readonly flow: string
+  readonly version: number
+  readonly status: string
+  readonly finished_at_ms: number | null
 }
 
-export const DEFAULT_RETENTION: RetentionOptions = { maxAgeMs: 7 * 24 * 3_600_000, maxRuns: 1_000_000 }
-
-const RUNS_AT_ONCE = 1000
-
-/** Removes up to 1000 runs; returns how many. To be called within a transaction. */
-export function createRetention(database: DatabaseSync, options: RetentionOptions): (latestMs: EpochMs) => number {
-  // Numbers are given in order of projection, which is near enough to order of age to look only at the lowest.
-  const lowest = database.prepare(`SELECT n, finished_at_ms FROM runs
-    WHERE status NOT IN ('accepted', 'running') ORDER BY n LIMIT ${RUNS_AT_ONCE}`)
-  const newest = database.prepare('SELECT coalesce(max(n), 0) AS n FROM runs')
-  const newestNumber = (): number => Number(newest.get()?.n)
-  const removals = ['steps WHERE run_n = ?', 'failed_attempts WHERE run_n = ?', 'runs WHERE n = ?'].map((rest) =>
-    database.prepare(`DELETE FROM ${rest}`),
+export function createRetention(database: DatabaseSync, options: RetentionOptions): Retain {
+  // Numbers are given in order of projection, which is near enough to order of age.
+  const oldest = database.prepare(`SELECT n, partition, tenant, flow, version, status, finished_at_ms
+    FROM runs WHERE n > ? ORDER BY n LIMIT ${RUNS_AT_ONCE}`)
+  const total = database.prepare('SELECT coalesce(sum(count), 0) AS count FROM run_counts')
+  const removals = ['steps WHERE run_n', 'failed_attempts WHERE run_n', 'run_metadata WHERE run_n', 'runs WHERE n'].map(
+    (rest) => database.prepare(`DELETE FROM ${rest} = ?`),
   )
-  const letters = database.prepare(`DELETE FROM letters WHERE status <> 'open' AND resolved_at_ms < ?`)
-  // Counting is slow in a large table: done once, then kept up by the numbers given since.
-  let count = Number(database.prepare('SELECT count(*) AS count FROM runs').get()?.count)
-  let known = newestNumber()
+  const count = database.prepare(`UPDATE run_counts SET count = count + ?6
+    WHERE partition = ?1 AND tenant = ?2 AND flow = ?3 AND version = ?4 AND status = ?5`)
+  const removeLetters = createLetterRetention(database)
+  let from = 0
+  let looks = 0
   return (latestMs) => {
-    count += newestNumber() - known
+    if (++looks % LOOKS_PER_ROUND === 0) from = 0
     const oldestMs = latestMs - options.maxAgeMs
-    const removed: number[] = []
-    for (const row of lowest.iterate()) {
-      if (count - removed.length <= options.maxRuns && Number(row.finished_at_ms) >= oldestMs) break
-      removed.push(Number(row.n))
+    let runs = Number(total.get()!.count)
+    const counts = new CountChanges()
+    for (const row of oldest.all(from) as unknown as RunRow[]) {
+      if (row.finished_at_ms !== null) {
+        if (runs <= options.maxRuns && row.finished_at_ms >= oldestMs) break
+        for (const statement of removals) statement.run(row.n)
+        counts.add(row, row.status, -1)
+        runs--
+      }
+      from = row.n
     }
-    for (const n of removed) for (const statement of removals) statement.run(n)
-    if (removed.length > 0) letters.run(oldestMs)
-    count -= removed.length
-    known = newestNumber()
-    return removed.length
+    for (const row of counts.rows()) count.run(...row)
+    removeLetters(oldestMs)
+  }
+}
+
+function createLetterRetention(database: DatabaseSync): (oldestMs: EpochMs) => void {
+  const old = database.prepare(`SELECT n, tenant, fingerprint, status FROM letters
+    WHERE status <> 'open' AND resolved_at_ms < ? ORDER BY resolved_at_ms LIMIT ${RUNS_AT_ONCE}`)
+  const remove = database.prepare('DELETE FROM letters WHERE n = ?')
+  const leave = database.prepare(`UPDATE letter_groups SET replayed = replayed - (?1 = 'replayed'),
+    discarded = discarded - (?1 = 'discarded') WHERE tenant = ?2 AND fingerprint = ?3`)
+  const removeGroup = database.prepare(
+    'DELETE FROM letter_groups WHERE tenant = ? AND fingerprint = ? AND open + replayed + discarded <= 0',
+  )
+  return (oldestMs) => {
+    for (const { n, tenant, fingerprint, status } of old.all(oldestMs)) {
+      remove.run(n!)
+      leave.run(status!, tenant!, fingerprint!)
+      removeGroup.run(tenant!, fingerprint!)
+    }
   }
 }

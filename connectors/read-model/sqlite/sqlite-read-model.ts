@@ -5,20 +5,11 @@
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { Environment } from '../../../topology/environment.ts'
 import type { Log } from '../../../topology/log/port.ts'
-import {
-  type LetterGroup,
-  type LetterQuery,
-  type LetterView,
-  type ReadModel,
-  type ReadModelCounts,
-  ReadModelError,
-  type RunQuery,
-  type RunSummary,
-  type RunView,
-} from '../../../topology/read-model/port.ts'
+import type { LetterQuery, RunEventsQuery, RunFilter, RunQuery } from '../../../topology/read-model/lists.ts'
+import { type ReadModel, ReadModelError, type RunView } from '../../../topology/read-model/port.ts'
 import { type Progress, ReadModelCalls } from './calls.ts'
 import type { EventRecord, ProjectionOptions } from './projection.ts'
-import type { EventSource } from './protocol.ts'
+import type { Build, EventSource } from './protocol.ts'
 import { startPump } from './pump.ts'
 
 export interface SqliteReadModelOptions extends ProjectionOptions {
@@ -55,6 +46,8 @@ class ThreadedReadModel implements SqliteReadModel {
   readonly #options: SqliteReadModelOptions
   readonly #calls: ReadModelCalls
   #stopPump: () => Promise<void> = async () => {}
+  #stopNextPump: (() => Promise<void>) | null = null
+  #rebuilding = false
   #positions: readonly number[] = []
   #awaited = 0
   #state: 'idle' | 'resting' | 'pulling' | 'closed' = 'idle'
@@ -70,6 +63,7 @@ class ThreadedReadModel implements SqliteReadModel {
       { projection, source: source.kind === 'pump' ? { kind: 'push' } : source },
       (progress) => {
         this.#positions = progress.positions
+        if (!progress.rebuilding) this.#endRebuilding()
         if (progress.kind === 'ready') this.#begin(progress, resolve)
         else this.#onProgress(progress)
       },
@@ -91,9 +85,14 @@ class ThreadedReadModel implements SqliteReadModel {
   }
 
   async apply(partition: number, records: readonly EventRecord[], nextOffset?: number): Promise<void> {
+    await this.#apply('serving', partition, records, nextOffset)
+  }
+
+  async #apply(build: Build, partition: number, records: readonly EventRecord[], nextOffset?: number): Promise<void> {
     // Copied, since a value is a view into a large slab that would be sent as a whole.
     const copies = records.map(({ offset, value }) => ({ offset, value: new Uint8Array(value) }))
-    await this.#calls.call('apply', { partition, records: copies, ...(nextOffset === undefined ? {} : { nextOffset }) })
+    const next = nextOffset === undefined ? {} : { nextOffset }
+    await this.#calls.call('apply', { build, partition, records: copies, ...next })
   }
 
   getRun(tenant: TenantId, runId: RunId): Promise<RunView | null> {
@@ -120,26 +119,56 @@ class ThreadedReadModel implements SqliteReadModel {
     }
   }
 
-  listRuns(query: RunQuery): Promise<readonly RunSummary[]> {
+  runEvents(query: RunEventsQuery) {
+    return this.#calls.call('runEvents', query)
+  }
+
+  listRuns(query: RunQuery) {
     return this.#calls.call('listRuns', query)
   }
 
-  letterGroups(tenant: TenantId): Promise<readonly LetterGroup[]> {
+  countRuns(filter: RunFilter) {
+    return this.#calls.call('countRuns', filter)
+  }
+
+  letterGroups(tenant: TenantId) {
     return this.#calls.call('letterGroups', { tenant })
   }
 
-  letters(query: LetterQuery): Promise<readonly LetterView[]> {
+  letters(query: LetterQuery) {
     return this.#calls.call('letters', query)
   }
 
-  counts(): Promise<ReadModelCounts> {
+  getLetter(tenant: TenantId, letterId: string) {
+    return this.#calls.call('getLetter', { tenant, letterId })
+  }
+
+  tenants(after: TenantId | null, limit: number) {
+    return this.#calls.call('tenants', { after, limit })
+  }
+
+  counts() {
     return this.#calls.call('counts', null)
+  }
+
+  state() {
+    return this.#calls.call('state', null)
+  }
+
+  async rebuild(): Promise<void> {
+    const { positions } = await this.#calls.call('rebuild', null)
+    this.#rebuilding = true
+    const { source } = this.#options
+    if (source.kind !== 'pump') this.poke()
+    // A second pump from its beginning; what the log has dropped, the reader passes over.
+    else this.#stopNextPump ??= this.#startPump(source.log, positions, 'next')
   }
 
   async close(): Promise<void> {
     this.#state = 'closed'
     this.#endRest()
     await this.#stopPump()
+    await this.#stopNextPump?.()
     await this.#calls.close()
   }
 
@@ -147,18 +176,32 @@ class ThreadedReadModel implements SqliteReadModel {
     const { rebuilt, positions } = progress
     if (rebuilt !== null) this.#options.onProblem?.(`the read model is built again from the log, since ${rebuilt}`)
     const { source } = this.#options
-    if (source.kind === 'pump') {
-      const { environment, onProblem = () => {} } = this.#options
-      const onFailed = (error: unknown): void => this.#pumpFailed(error)
-      this.#stopPump = startPump({ log: source.log, environment, sink: this, positions, onProblem, onFailed })
-    }
+    if (source.kind === 'pump') this.#stopPump = this.#startPump(source.log, positions, 'serving')
     this.poke()
     resolve()
+  }
+
+  #startPump(log: Log, positions: readonly number[], build: Build): () => Promise<void> {
+    const sink = {
+      apply: (partition: number, records: readonly EventRecord[], nextOffset: number) =>
+        this.#apply(build, partition, records, nextOffset),
+    }
+    const { environment, onProblem = () => {} } = this.#options
+    const onFailed = (error: unknown): void => this.#pumpFailed(error)
+    return startPump({ log, environment, sink, positions, onProblem, onFailed })
   }
 
   #pumpFailed(error: unknown): void {
     const closing = error instanceof ReadModelError && error.code === 'READ_MODEL_CLOSED'
     if (!closing) this.#options.onProblem?.(`the read model gets no more events: ${(error as Error).message}`)
+  }
+
+  #endRebuilding(): void {
+    if (!this.#rebuilding) return
+    this.#rebuilding = false
+    this.#options.onProblem?.('the read model has been built again and serves')
+    void this.#stopNextPump?.()
+    this.#stopNextPump = null
   }
 
   #pull(): void {

@@ -1,15 +1,16 @@
-/** The projection's tables. A change of these raises {@link TABLES_VERSION}; a file of another version is built again from the log. */
-export const TABLES_VERSION = 1
+/** The tables of `../tables.ts` in SQLite, and their indexes. */
 
 /**
- * Steps hang off a run's small number, not its id, so that a run's steps lie together and new rows go to the end of the tree.
- * The status index leaves out completed runs, nearly all of them, which so cost nothing.
+ * Steps hang off a run's small number, not its id, so that a run's steps lie together and new rows go to the end of the tree. Indexes end with that
+ * number by themselves. Those that leave out completed runs, nearly all of them, so cost nothing for these.
  */
 export const TABLES = `
-  CREATE TABLE positions(partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL);
+  CREATE TABLE meta(log_id TEXT) STRICT;
+  CREATE TABLE positions(partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL, latest_ms INTEGER) STRICT;
   CREATE TABLE runs(
     n INTEGER PRIMARY KEY,
-    run_id TEXT NOT NULL UNIQUE,
+    run_key INTEGER NOT NULL,
+    run_id TEXT NOT NULL,
     tenant TEXT NOT NULL,
     flow TEXT NOT NULL,
     version INTEGER NOT NULL,
@@ -17,27 +18,34 @@ export const TABLES = `
     accepted_at_ms INTEGER NOT NULL,
     started_at_ms INTEGER,
     finished_at_ms INTEGER,
+    partition INTEGER NOT NULL,
     priority INTEGER NOT NULL,
+    deadline_at_ms INTEGER,
+    cause_topic TEXT NOT NULL,
+    cause_offset INTEGER NOT NULL,
     sticky_key TEXT,
     idempotency_key TEXT,
-    deadline_at_ms INTEGER,
-    metadata TEXT,
-    input TEXT,
-    input_bytes INTEGER,
-    output TEXT,
-    output_bytes INTEGER,
-    error TEXT,
     failed_step TEXT,
+    error_code TEXT,
     cancel_reason TEXT,
     letter_id TEXT,
     replay_of TEXT,
     replay_id TEXT,
-    cause_topic TEXT NOT NULL,
-    cause_offset INTEGER NOT NULL,
-    partition INTEGER NOT NULL
+    input_bytes INTEGER,
+    output_bytes INTEGER,
+    error TEXT,
+    metadata TEXT,
+    input TEXT,
+    output TEXT,
+    events TEXT NOT NULL,
+    packed_steps TEXT
   ) STRICT;
-  CREATE INDEX runs_newest ON runs(tenant, accepted_at_ms, run_id);
-  CREATE INDEX runs_by_status ON runs(tenant, status, accepted_at_ms, run_id) WHERE status <> 'completed';
+  CREATE INDEX runs_by_key ON runs(run_key);
+  CREATE INDEX runs_newest ON runs(tenant, accepted_at_ms);
+  CREATE INDEX runs_by_flow ON runs(tenant, flow, accepted_at_ms);
+  CREATE INDEX runs_by_end ON runs(tenant, finished_at_ms) WHERE finished_at_ms IS NOT NULL;
+  CREATE INDEX runs_by_status ON runs(tenant, status, accepted_at_ms) WHERE status <> 'completed';
+  CREATE INDEX runs_by_error ON runs(tenant, error_code, accepted_at_ms) WHERE error_code IS NOT NULL;
   CREATE TABLE steps(
     run_n INTEGER NOT NULL,
     step_id TEXT NOT NULL,
@@ -51,12 +59,18 @@ export const TABLES = `
     finished_at_ms INTEGER,
     due_at_ms INTEGER,
     reason TEXT,
-    output TEXT,
+    waits_for TEXT,
+    waits_tenant TEXT,
+    waits_accepted_ms INTEGER,
+    optional INTEGER NOT NULL,
     output_bytes INTEGER,
     error TEXT,
-    optional INTEGER NOT NULL,
+    output TEXT,
+    events TEXT NOT NULL,
     PRIMARY KEY(run_n, step_id)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX steps_waiting ON steps(waits_tenant, waits_for, waits_accepted_ms, run_n) WHERE waits_for IS NOT NULL;
+  CREATE INDEX steps_waiting_by_step ON steps(waits_tenant, step_id, waits_accepted_ms, run_n) WHERE waits_for IS NOT NULL;
   CREATE TABLE failed_attempts(
     run_n INTEGER NOT NULL,
     step_id TEXT NOT NULL,
@@ -64,6 +78,24 @@ export const TABLES = `
     failed_at_ms INTEGER NOT NULL,
     error TEXT NOT NULL,
     PRIMARY KEY(run_n, step_id, attempt)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE run_metadata(
+    run_n INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    accepted_at_ms INTEGER NOT NULL,
+    PRIMARY KEY(run_n, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX runs_by_metadata ON run_metadata(tenant, key, value, accepted_at_ms, run_n);
+  CREATE TABLE run_counts(
+    partition INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    flow TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY(tenant, flow, version, status, partition)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE letters(
     n INTEGER PRIMARY KEY,
@@ -89,5 +121,25 @@ export const TABLES = `
     resolved_by TEXT,
     resolved_reason TEXT
   ) STRICT;
+  CREATE INDEX letters_newest ON letters(tenant, at_ms);
+  CREATE INDEX letters_open ON letters(tenant, at_ms) WHERE status = 'open';
+  CREATE INDEX letters_of_group ON letters(tenant, fingerprint, at_ms);
   CREATE INDEX letters_by_group ON letters(tenant, fingerprint, status, at_ms);
+  CREATE INDEX letters_resolved ON letters(resolved_at_ms) WHERE status <> 'open';
+  CREATE TABLE letter_groups(
+    tenant TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    category TEXT NOT NULL,
+    flow TEXT,
+    step_id TEXT,
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    open INTEGER NOT NULL,
+    replayed INTEGER NOT NULL,
+    discarded INTEGER NOT NULL,
+    first_at_ms INTEGER NOT NULL,
+    last_at_ms INTEGER NOT NULL,
+    PRIMARY KEY(tenant, fingerprint)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX letter_groups_latest ON letter_groups(tenant, last_at_ms);
 `

@@ -1,17 +1,25 @@
-/** The read model's thread: one projection, fed by pokes or by hand, answering one call after the other. */
+/** The read model's thread: fed by pokes or by hand, and asked. It does one thing after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { type PartitionBatch, Projection } from './projection.ts'
-import type { CallName, Calls, FromWorker, ToWorker, WorkerSetup } from './protocol.ts'
+import { isFinished, ReadModelError } from '../../../topology/read-model/port.ts'
+import type { Question } from '../queries/read-queries.ts'
+import { Builds } from './builds.ts'
+import type { KafkaSource } from './kafka-feed.ts'
+import type { PartitionBatch, Projection } from './projection.ts'
+import type { Build, Call, CallError, Calls, FromWorker, ToWorker, WorkerSetup } from './protocol.ts'
+import { WaitingRuns } from './waiting-runs.ts'
 
 /** Records read from a partition at once; bounds how long a query waits behind a batch. */
 const BATCH = 4000
 
 const setup = workerData as WorkerSetup
-const projection = new Projection(setup.projection)
-const reader = setup.source.kind === 'embedded' ? await openReader(setup.source.folder) : null
+const { source } = setup
+const builds = new Builds(setup.projection)
+const reader = source.kind === 'embedded' ? await openReader(source.folder) : null
+const waiting = new WaitingRuns()
 const givenUp = new Map<number, () => void>()
 
 const send = (message: FromWorker): void => parentPort!.postMessage(message)
+const positions = () => ({ positions: builds.positions(), rebuilding: builds.next !== null })
 
 /** Loaded only where it is needed. */
 async function openReader(folder: string) {
@@ -20,27 +28,37 @@ async function openReader(folder: string) {
 }
 
 /** Loaded only where it is needed. Returns what ends it. */
-async function followKafka(source: Extract<WorkerSetup['source'], { readonly kind: 'kafka' }>) {
+async function followKafka(source: KafkaSource, build: Build): Promise<() => Promise<void>> {
   const { startKafkaFeed } = await import('./kafka-feed.ts')
   return startKafkaFeed(source, {
     get positions() {
-      return projection.positions
+      return (build === 'next' ? builds.next : null)?.positions ?? builds.serving.positions
     },
-    apply(partition, records, nextOffset) {
-      try {
-        projection.apply(partition, records, nextOffset)
-      } catch (cause) {
-        projection.recover(cause)
-        throw cause
-      }
-      send({ kind: 'progress', positions: projection.positions, more: false, error: null })
-    },
-    failed: (error) => send({ kind: 'progress', positions: projection.positions, more: false, error }),
+    apply: (partition, records, nextOffset) =>
+      nextTurn(async () => {
+        try {
+          applyParts(build, [{ partition, records, nextOffset }])
+        } catch (cause) {
+          builds.recover(cause)
+          throw cause
+        }
+        send({ kind: 'progress', ...positions(), more: false, error: null })
+      }),
+    failed: (error) => send({ kind: 'progress', ...positions(), more: false, error }),
   })
 }
 
+function applyParts(build: Build, parts: readonly PartitionBatch[]): void {
+  waiting.ended(builds.apply(build, parts))
+  // The feed of a build that has taken over has nothing left to do.
+  if (builds.next === null && nextFeed !== null) {
+    void nextFeed.then((end) => end())
+    nextFeed = null
+  }
+}
+
 /** Applies what has been appended since, at most a batch per partition. Returns whether there may be more. */
-function pull(): boolean {
+function pull(build: Build, projection: Projection): boolean {
   if (reader === null) return false
   const parts: PartitionBatch[] = []
   let more = false
@@ -49,89 +67,111 @@ function pull(): boolean {
     if (records.length > 0) parts.push({ partition, records })
     if (records.length >= BATCH) more = true
   }
-  projection.applyAll(parts)
+  applyParts(build, parts)
   return more
 }
 
-function awaitRun(id: number, { tenant, runId }: Calls['awaitRun']['params']): void {
-  let forget = (): void => {}
-  const answer = (result: unknown): void => {
+async function awaitRun(id: number, { tenant, runId }: Calls['awaitRun']['params']): Promise<void> {
+  const answer = async (): Promise<void> => {
     forget()
     givenUp.delete(id)
-    send({ kind: 'answer', id, result, error: null })
+    await settle(id, () => builds.serving.ask('getRun', { tenant, runId }))
   }
-  givenUp.set(id, () => answer(projection.getRun(tenant, runId)))
-  forget = projection.awaitEnd(tenant, runId, answer)
+  const forget = waiting.add(runId, () => void nextTurn(answer))
+  givenUp.set(id, () => void nextTurn(answer))
+  const status = await builds.serving.statusOf(tenant, runId)
+  if (status !== undefined && isFinished(status)) await answer()
 }
 
-type Answers = { readonly [N in Exclude<CallName, 'awaitRun'>]: (params: Calls[N]['params']) => Calls[N]['result'] }
-
-const answers: Answers = {
-  apply({ partition, records, nextOffset }) {
-    projection.apply(partition, records, nextOffset)
-    send({ kind: 'progress', positions: projection.positions, more: false, error: null })
-    return null
-  },
-  getRun: ({ tenant, runId }) => projection.getRun(tenant, runId),
-  listRuns: (query) => projection.runs.listRuns(query),
-  letterGroups: ({ tenant }) => projection.letters.groups(tenant),
-  letters: (query) => projection.letters.letters(query),
-  counts: () => projection.counts(),
+async function perform({ name, params }: Call): Promise<unknown> {
+  switch (name) {
+    case 'apply': {
+      const { build, ...part } = params as Calls['apply']['params']
+      applyParts(build, [part])
+      send({ kind: 'progress', ...positions(), more: false, error: null })
+      return null
+    }
+    case 'rebuild': {
+      const begun = builds.begin()
+      if (source.kind === 'kafka') nextFeed ??= followKafka(source, 'next')
+      return { positions: begun.positions }
+    }
+    case 'state': {
+      const rebuilding = builds.next === null ? null : { positions: builds.next.positions }
+      return { asOf: await builds.serving.asOf(), rebuilding }
+    }
+    default:
+      return builds.serving.ask(name as Question, params as never)
+  }
 }
 
-function call(message: Extract<ToWorker, { readonly kind: 'call' }>): void {
-  if (message.name !== 'apply') freshen()
-  if (message.name === 'awaitRun') {
-    awaitRun(message.id, message.params)
-    return
+async function settle(id: number, work: () => Promise<unknown>): Promise<void> {
+  try {
+    send({ kind: 'answer', id, result: await work(), error: null })
+  } catch (cause) {
+    send({ kind: 'answer', id, result: null, error: failed(cause) })
   }
-  const result = (answers[message.name] as (params: unknown) => unknown)(message.params)
-  send({ kind: 'answer', id: message.id, result, error: null })
 }
 
 /** A question sees what was durable when it was asked, unless the projection is far behind or cannot go on. */
 function freshen(): void {
   try {
-    pull()
+    pull('serving', builds.serving)
   } catch (cause) {
-    failed({ kind: 'poke' }, cause)
+    failed(cause)
   }
 }
 
-function poke(): void {
-  const more = pull()
-  send({ kind: 'progress', positions: projection.positions, more, error: null })
+async function handle(message: ToWorker): Promise<void> {
+  if (message.kind === 'giveUp') {
+    givenUp.get(message.id)?.()
+  } else if (message.kind === 'poke') {
+    try {
+      const more = pull('serving', builds.serving)
+      const behind = builds.next !== null && pull('next', builds.next)
+      send({ kind: 'progress', ...positions(), more: more || behind || builds.next !== null, error: null })
+    } catch (cause) {
+      failed(cause)
+    }
+  } else if (message.kind === 'call') {
+    if (message.name !== 'apply') freshen()
+    if (message.name === 'awaitRun') await awaitRun(message.id, message.params as Calls['awaitRun']['params'])
+    else await settle(message.id, () => perform(message))
+  }
 }
 
-function failed(message: ToWorker, cause: unknown): void {
-  const begunAnew = projection.recover(cause)
-  const error = `${(cause as Error).message}${begunAnew ? '; the read model is being built again' : ''}`
-  if (message.kind === 'call') send({ kind: 'answer', id: message.id, result: null, error })
-  send({ kind: 'progress', positions: projection.positions, more: begunAnew, error })
+/** Says what went wrong, and begins anew where the file is damaged. */
+function failed(cause: unknown): CallError {
+  if (cause instanceof ReadModelError) return { code: cause.code, message: cause.message }
+  const begunAnew = builds.recover(cause)
+  const message = `${(cause as Error).message}${begunAnew ? '; the read model is being built again' : ''}`
+  send({ kind: 'progress', ...positions(), more: begunAnew, error: message })
+  return { code: 'READ_MODEL_FAILED', message }
 }
 
-const feeding = setup.source.kind === 'kafka' ? followKafka(setup.source) : Promise.resolve(async () => {})
+/** A question may take several statements, which must all see the same: nothing is applied in between. */
+let last: Promise<void> = Promise.resolve()
+function nextTurn(work: () => Promise<void>): Promise<void> {
+  const done = last.then(work)
+  last = done.catch(() => undefined)
+  return done
+}
+
+let nextFeed: Promise<() => Promise<void>> | null = null
+const feed = source.kind === 'kafka' ? followKafka(source, 'serving') : null
 
 async function close(): Promise<void> {
   parentPort!.removeAllListeners('message')
-  const endFeed = await feeding
-  await endFeed()
-  projection.close()
-  reader?.close()
+  for (const fed of [feed, nextFeed]) await (await fed)?.()
+  await nextTurn(async () => {
+    builds.close()
+    reader?.close()
+  })
   parentPort!.close()
 }
 
 parentPort!.on('message', (message: ToWorker) => {
-  if (message.kind === 'close') {
-    void close()
-    return
-  }
-  try {
-    if (message.kind === 'call') call(message)
-    else if (message.kind === 'poke') poke()
-    else givenUp.get(message.id)?.()
-  } catch (cause) {
-    failed(message, cause)
-  }
+  if (message.kind === 'close') void close()
+  else void nextTurn(() => handle(message))
 })
-send({ kind: 'ready', rebuilt: projection.rebuilt, positions: projection.positions })
+send({ kind: 'ready', rebuilt: builds.serving.rebuilt, ...positions() })

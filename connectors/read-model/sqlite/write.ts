@@ -1,261 +1,203 @@
-/** Writes a folded batch: one row per run, step and letter that changed, and the positions, in the caller's transaction. */
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import { homeOf, type RunId } from '../../../schemas/ids.ts'
-import type { JsonText } from '../../../schemas/json.ts'
-import { type BatchChange, errorJson, type LetterChange, type RunChange, type StepChange } from './fold.ts'
+/** Writes a folded batch: one row per run, step and letter that changed, the counts, and the positions, in the caller's transaction. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { EpochMs, RunId } from '../../../schemas/ids.ts'
+import type { BatchChange, RunChange, RunEnd } from '../fold.ts'
+import { metadataFields } from '../metadata.ts'
+import {
+  CountChanges,
+  KEPT_STEP_COLUMNS,
+  LATEST_STEP_COLUMNS,
+  newRunValues,
+  type OpenRun,
+  openRunOf,
+  payloadsUpTo,
+  RUN_COLUMNS,
+  runKey,
+  STEP_COLUMNS,
+  stepValues,
+} from '../rows.ts'
+import { type SparseInsert, sparseInsert } from './statements.ts'
+import { createLetterWriter, type LetterWriter } from './write-letters.ts'
 
 export interface Writer {
   /** Returns the runs that ended. */
   apply(batch: BatchChange): RunId[]
-  setPosition(partition: number, nextOffset: number): void
+  setPosition(partition: number, nextOffset: number, latestMs: EpochMs): void
   /** Forgets what it remembers of open runs, after a rollback. */
   reset(): void
 }
 
-const RUN_COLUMNS = `run_id tenant flow version status accepted_at_ms started_at_ms finished_at_ms priority sticky_key
-  idempotency_key deadline_at_ms metadata input input_bytes output output_bytes error failed_step cancel_reason letter_id
-  replay_of replay_id cause_topic cause_offset partition`.split(/\s+/)
-const STEP_COLUMNS = `run_n step_id first_offset status attempt pool worker_id queued_at_ms started_at_ms finished_at_ms
-  due_at_ms reason output output_bytes error optional`.split(/\s+/)
-const LETTER_COLUMNS =
-  `letter_id tenant fingerprint category status code message error run_id flow step_id topic partition
-  offset parent_letter_id at_ms`.split(/\s+/)
-const KEPT_STEP_COLUMNS = [
-  'pool',
-  'worker_id',
-  'queued_at_ms',
-  'started_at_ms',
-  'finished_at_ms',
-  'output',
-  'output_bytes',
-]
-const LATEST_STEP_COLUMNS = ['status', 'due_at_ms', 'reason', 'error', 'optional']
-
-const insertInto = (table: string, columns: readonly string[], rest = ''): string =>
-  `INSERT INTO ${table}(${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')}) ${rest}`
-
-/** Numbers of runs that have not ended, so that a step's event need not look its run up. */
+/** Runs that have not ended, so that a step's event need not look its run up. */
 const MAX_OPEN_RUNS = 200_000
 
 /** A payload over `maxPayloadBytes` is not kept, only its size. */
 export function createWriter(database: DatabaseSync, partitions: number, maxPayloadBytes: number): Writer {
-  const statements = prepare(database)
-  const openRuns = new Map<RunId, number>()
-  const payload = (text: JsonText | null): readonly [SQLInputValue, SQLInputValue] => {
-    if (text === null) return [null, null]
-    // UTF-8 takes at least one and at most three bytes for a unit of UTF-16.
-    if (text.length * 3 <= maxPayloadBytes) return [text, null]
-    const size = Buffer.byteLength(text)
-    return size <= maxPayloadBytes ? [text, null] : [null, size]
+  return new SqliteWriter(database, partitions, maxPayloadBytes)
+}
+
+class SqliteWriter implements Writer {
+  readonly #partitions: number
+  readonly #statements: Statements
+  readonly #payloads: ReturnType<typeof payloadsUpTo>
+  readonly #letters: LetterWriter
+  readonly #insertRun: SparseInsert
+  readonly #insertStep: SparseInsert
+  readonly #putStep: SparseInsert
+  readonly #open = new Map<RunId, OpenRun>()
+  #counts = new CountChanges()
+
+  constructor(database: DatabaseSync, partitions: number, maxPayloadBytes: number) {
+    this.#partitions = partitions
+    this.#statements = prepare(database)
+    this.#payloads = payloadsUpTo(maxPayloadBytes)
+    this.#insertRun = sparseInsert(database, 'runs', RUN_COLUMNS)
+    this.#insertStep = sparseInsert(database, 'steps', STEP_COLUMNS)
+    this.#putStep = sparseInsert(database, 'steps', STEP_COLUMNS, ON_STEP)
+    this.#letters = createLetterWriter(database)
   }
-  const numberOf = (runId: RunId): number | undefined => {
-    const open = openRuns.get(runId)
-    if (open !== undefined) return open
-    const row = statements.findRun.get(runId)
-    return row === undefined ? undefined : Number(row.n)
+
+  apply(batch: BatchChange): RunId[] {
+    const ended: RunId[] = []
+    this.#counts = new CountChanges()
+    for (const run of batch.runs.values()) this.#writeRun(run, ended)
+    for (const letter of batch.letters) this.#letters.write(letter)
+    for (const row of this.#counts.rows()) this.#statements.count.run(...row)
+    return ended
   }
-  const remember = (runId: RunId, n: number): void => {
-    if (openRuns.size >= MAX_OPEN_RUNS) openRuns.delete(openRuns.keys().next().value!)
-    openRuns.set(runId, n)
+
+  setPosition(partition: number, nextOffset: number, latestMs: EpochMs): void {
+    this.#statements.setPosition.run(nextOffset, latestMs, partition)
   }
-  const insertRun = (run: RunChange): number | undefined => {
-    const values = acceptedValues(run, homeOf(run.runId, partitions), payload) ?? rejectedValues(run, partitions)
+
+  reset(): void {
+    this.#open.clear()
+  }
+
+  #writeRun(change: RunChange, ended: RunId[]): void {
+    const known = this.#find(change.runId)
+    const run = known ?? this.#insert(change)
+    // Its acceptance has left the log: there is nothing to hang the rest on.
+    if (run === undefined) return
+    const told = known === undefined || this.#update(run, change)
+    // A run that begins and ends here has its steps in its own row.
+    const write = known !== undefined ? this.#putStep : change.end === null ? this.#insertStep : null
+    this.#writeSteps(run, change, write, told ? '' : change.events.text)
+    if (change.end !== null || run.status === 'failed') {
+      this.#open.delete(change.runId)
+      ended.push(change.runId)
+    } else {
+      this.#remember(change.runId, run)
+    }
+  }
+
+  /** Returns whether the run's row was written, and its events with it. */
+  #update(run: OpenRun, change: RunChange): boolean {
+    const { end, startedAtMs, events } = change
+    if (end !== null) return this.#end(run, change, end)
+    if (startedAtMs === null || run.status !== 'accepted') return false
+    this.#statements.startRun.run(startedAtMs, events.text, run.n)
+    this.#move(run, 'running')
+    return true
+  }
+
+  /** The first of the steps takes `events`, those that the run's row has not. */
+  #writeSteps(run: OpenRun, { steps }: RunChange, write: SparseInsert | null, events: string): void {
+    if (steps === null) return
+    let rest = events
+    for (const step of steps.values()) {
+      write?.(stepValues(run, step, rest, this.#payloads))
+      rest = ''
+      for (const { attempt, failedAtMs, error } of step.failedAttempts ?? []) {
+        this.#statements.putAttempt.run(run.n, step.stepId, attempt, failedAtMs, error)
+      }
+    }
+  }
+
+  #insert(change: RunChange): OpenRun | undefined {
+    const values = newRunValues(change, this.#partitions, this.#payloads)
     if (values === null) return undefined
-    const done = statements.insertRun.run(...values)
-    return done.changes === 0 ? undefined : Number(done.lastInsertRowid)
+    const done = this.#insertRun(values)
+    const run = openRunOf(Number(done.lastInsertRowid), values)
+    this.#counts.add(run, run.status, 1)
+    for (const [key, value] of metadataFields(change.accepted?.metadata ?? null)) {
+      this.#statements.insertMetadata.run(run.n, run.tenant, key, value, run.acceptedAtMs)
+    }
+    return run
   }
-  const writeStep = (n: number, step: StepChange): void => {
-    const [output, outputBytes] = payload(step.output)
-    statements.putStep.run(
-      n,
-      step.stepId,
-      step.offset,
-      step.status,
-      step.attempt,
-      step.pool,
-      step.workerId,
-      step.queuedAtMs,
-      step.startedAtMs,
-      step.finishedAtMs,
-      step.dueAtMs,
-      step.reason,
+
+  #end(run: OpenRun, change: RunChange, end: RunEnd): boolean {
+    const [output, outputBytes] = this.#payloads(end.output)
+    const { status, atMs, error, errorCode, failedStep, cancelReason, letterId } = end
+    const ending = [
+      change.startedAtMs,
+      atMs,
       output,
       outputBytes,
-      step.error,
-      step.optional ? 1 : 0,
-    )
-    for (const failed of step.failedAttempts ?? []) {
-      statements.putAttempt.run(n, step.stepId, failed.attempt, failed.failedAtMs, failed.error)
-    }
+      error,
+      errorCode,
+      failedStep,
+      cancelReason,
+      letterId,
+      change.events.text,
+    ]
+    const done = this.#statements.endRun.run(status, ...ending, run.n)
+    if (done.changes === 0) return false
+    this.#move(run, status)
+    return true
   }
-  const writeRun = (run: RunChange, ended: RunId[]): void => {
-    let n = numberOf(run.runId)
-    let finished = run.end !== null
-    if (n === undefined) {
-      n = insertRun(run)
-      // Its acceptance has left the log: there is nothing to hang the rest on.
-      if (n === undefined) return
-      finished ||= run.accepted === null
-    } else if (run.end !== null) {
-      const [output, outputBytes] = payload(run.end.output)
-      const { status, atMs, error, failedStep, cancelReason, letterId } = run.end
-      const started = run.startedAtMs
-      statements.endRun.run(status, started, atMs, output, outputBytes, error, failedStep, cancelReason, letterId, n)
-    } else if (run.startedAtMs !== null) {
-      statements.startRun.run(run.startedAtMs, n)
-    }
-    if (run.steps !== null) for (const step of run.steps.values()) writeStep(n, step)
-    if (finished) {
-      openRuns.delete(run.runId)
-      ended.push(run.runId)
-    } else {
-      remember(run.runId, n)
-    }
+
+  #move(run: OpenRun, status: string): void {
+    this.#counts.add(run, run.status, -1)
+    this.#counts.add(run, status, 1)
+    run.status = status
   }
-  return {
-    apply(batch) {
-      const ended: RunId[] = []
-      for (const run of batch.runs.values()) writeRun(run, ended)
-      for (const letter of batch.letters) writeLetter(statements, letter)
-      return ended
-    },
-    setPosition: (partition, nextOffset) => void statements.setPosition.run(nextOffset, partition),
-    reset: () => openRuns.clear(),
+
+  #find(runId: RunId): OpenRun | undefined {
+    const open = this.#open.get(runId)
+    if (open !== undefined) return open
+    const row = this.#statements.findRun.get(runKey(runId), runId)
+    return row === undefined ? undefined : { ...(row as unknown as OpenRun) }
+  }
+
+  #remember(runId: RunId, run: OpenRun): void {
+    if (this.#open.size >= MAX_OPEN_RUNS) this.#open.delete(this.#open.keys().next().value!)
+    this.#open.set(runId, run)
   }
 }
 
-type Payload = (text: JsonText | null) => readonly [SQLInputValue, SQLInputValue]
-
-function acceptedValues(run: RunChange, partition: number, payload: Payload): SQLInputValue[] | null {
-  const { accepted, end } = run
-  if (accepted === null) return null
-  const status = end?.status ?? (run.startedAtMs === null ? 'accepted' : 'running')
-  return [
-    run.runId,
-    run.tenant,
-    accepted.flow,
-    accepted.version,
-    status,
-    accepted.atMs,
-    run.startedAtMs,
-    end?.atMs ?? null,
-    accepted.priority,
-    accepted.stickyKey,
-    accepted.idempotencyKey,
-    accepted.deadlineAtMs,
-    accepted.metadata,
-    ...payload(accepted.input),
-    ...payload(end?.output ?? null),
-    end?.error ?? null,
-    end?.failedStep ?? null,
-    end?.cancelReason ?? null,
-    end?.letterId ?? null,
-    accepted.replayOf,
-    accepted.replayId,
-    accepted.causeTopic,
-    accepted.causeOffset,
-    partition,
-  ]
-}
-
-/** A refused submission shows as a run that failed when it arrived. */
-function rejectedValues(run: RunChange, partitions: number): SQLInputValue[] | null {
-  const { rejected } = run
-  if (rejected === null) return null
-  const { atMs } = rejected
-  return [
-    run.runId,
-    run.tenant,
-    rejected.flow,
-    0,
-    'failed',
-    atMs,
-    null,
-    atMs,
-    5,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    null,
-    errorJson(rejected.error),
-    null,
-    null,
-    null,
-    null,
-    null,
-    rejected.causeTopic,
-    rejected.causeOffset,
-    homeOf(run.runId, partitions),
-  ]
-}
-
-function writeLetter(statements: Statements, letter: LetterChange): void {
-  if (letter.kind === 'LetterStored') {
-    statements.insertLetter.run(
-      letter.letterId,
-      letter.tenant,
-      letter.fingerprint,
-      letter.category,
-      'open',
-      letter.error.code,
-      letter.error.message,
-      errorJson(letter.error),
-      letter.runId,
-      letter.flow,
-      letter.stepId,
-      letter.topic,
-      letter.partition,
-      letter.offset,
-      letter.parentLetterId,
-      letter.atMs,
-    )
-  } else if (letter.kind === 'LetterReplayed') {
-    const { replayId, newRunId, atMs, requestedBy, reason, letterId } = letter
-    statements.resolveLetter.run('replayed', replayId, newRunId, atMs, requestedBy, reason, letterId)
-  } else {
-    const { atMs, requestedBy, reason, letterId } = letter
-    statements.resolveLetter.run('discarded', null, null, atMs, requestedBy, reason, letterId)
-  }
-}
+const ON_STEP = `ON CONFLICT(run_n, step_id) DO UPDATE SET ${[
+  'attempt = MAX(attempt, excluded.attempt)',
+  'events = events || excluded.events',
+  ...LATEST_STEP_COLUMNS.map((column) => `${column} = excluded.${column}`),
+  ...KEPT_STEP_COLUMNS.map((column) => `${column} = COALESCE(excluded.${column}, ${column})`),
+].join(', ')}`
 
 type Statements = ReturnType<typeof prepare>
 
 function prepare(database: DatabaseSync): { readonly [name in StatementName]: StatementSync } {
-  const latest = LATEST_STEP_COLUMNS.map((column) => `${column} = excluded.${column}`)
-  const kept = KEPT_STEP_COLUMNS.map((column) => `${column} = COALESCE(excluded.${column}, ${column})`)
-  const onStep = `ON CONFLICT(run_n, step_id) DO UPDATE SET attempt = MAX(attempt, excluded.attempt), ${[...latest, ...kept].join(', ')}`
   return {
-    findRun: database.prepare('SELECT n FROM runs WHERE run_id = ?'),
-    insertRun: database.prepare(insertInto('runs', RUN_COLUMNS, 'ON CONFLICT(run_id) DO NOTHING')),
+    findRun: database.prepare(
+      'SELECT n, tenant, flow, version, partition, accepted_at_ms AS acceptedAtMs, status FROM runs WHERE run_key = ? AND run_id = ?',
+    ),
     startRun: database.prepare(
-      `UPDATE runs SET status = 'running', started_at_ms = ? WHERE n = ? AND status = 'accepted'`,
+      `UPDATE runs SET status = 'running', started_at_ms = ?, events = events || ? WHERE n = ?`,
     ),
     endRun:
       database.prepare(`UPDATE runs SET status = ?, started_at_ms = COALESCE(started_at_ms, ?), finished_at_ms = ?,
-      output = ?, output_bytes = ?, error = ?, failed_step = ?, cancel_reason = ?, letter_id = ?
+      output = ?, output_bytes = ?, error = ?, error_code = ?, failed_step = ?, cancel_reason = ?, letter_id = ?, events = events || ?
       WHERE n = ? AND status IN ('accepted', 'running')`),
-    putStep: database.prepare(insertInto('steps', STEP_COLUMNS, onStep)),
     putAttempt: database.prepare(
       'INSERT OR REPLACE INTO failed_attempts(run_n, step_id, attempt, failed_at_ms, error) VALUES (?, ?, ?, ?, ?)',
     ),
-    insertLetter: database.prepare(insertInto('letters', LETTER_COLUMNS, 'ON CONFLICT(letter_id) DO NOTHING')),
-    resolveLetter: database.prepare(`UPDATE letters SET status = ?, replay_id = COALESCE(?, replay_id),
-      new_run_id = COALESCE(?, new_run_id), resolved_at_ms = ?, resolved_by = ?, resolved_reason = ? WHERE letter_id = ?`),
-    setPosition: database.prepare('UPDATE positions SET next_offset = ? WHERE partition = ?'),
+    insertMetadata: database.prepare(
+      'INSERT OR REPLACE INTO run_metadata(run_n, tenant, key, value, accepted_at_ms) VALUES (?, ?, ?, ?, ?)',
+    ),
+    count: database.prepare(`INSERT INTO run_counts(partition, tenant, flow, version, status, count)
+      VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count`),
+    setPosition: database.prepare(
+      'UPDATE positions SET next_offset = ?, latest_ms = MAX(COALESCE(latest_ms, 0), ?) WHERE partition = ?',
+    ),
   }
 }
 
-type StatementName =
-  | 'findRun'
-  | 'insertRun'
-  | 'startRun'
-  | 'endRun'
-  | 'putStep'
-  | 'putAttempt'
-  | 'insertLetter'
-  | 'resolveLetter'
-  | 'setPosition'
+type StatementName = 'findRun' | 'startRun' | 'endRun' | 'putAttempt' | 'insertMetadata' | 'count' | 'setPosition'

@@ -27,33 +27,35 @@ const base = { runId, tenant: TENANT, causeTopic: 'ingest', causeOffset: 7 }
 const error = { code: 'BOOM', message: 'it broke', class: 'transient', retryAfterMs: null, detail: null } as const
 const step = { ...base, stepId: 'a' as StepId }
 
+const get = (projection: Projection, id = runId) => projection.ask('getRun', { tenant: TENANT, runId: id })
+
 /** Shows everything of the run but where the projection stands. */
-function shown(projection: Projection, id = runId): Omit<RunView, 'asOf'> | null {
-  const run = projection.getRun(TENANT, id)
+async function shown(projection: Projection, id = runId): Promise<Omit<RunView, 'asOf'> | null> {
+  const run = await get(projection, id)
   if (run === null) return null
   const { asOf: _asOf, ...rest } = run
   return rest
 }
 
 describe('Projection', () => {
-  it('shows a run with its steps as far as it has come', () => {
+  it('shows a run with its steps as far as it has come', async () => {
     const projection = new Projection({ file: file(), partitions: 2 })
     const events = completedRun({ runId, steps: 2, atMs: 1000 })
     const [accepted, started] = records(events)
     projection.apply(1, [accepted!])
-    expect(projection.getRun(TENANT, runId)).toMatchObject({
+    expect(await get(projection)).toMatchObject({
       status: 'accepted',
       steps: [],
       asOf: { partition: 1, offset: 1 },
     })
     projection.apply(1, [started!])
-    expect(projection.getRun(TENANT, runId)).toMatchObject({
+    expect(await get(projection)).toMatchObject({
       status: 'running',
       startedAtMs: 1000,
       steps: [{ stepId: 'step-0', status: 'running', attempt: 1, pool: 'io' }],
     })
     projection.apply(1, records(events))
-    expect(projection.getRun(TENANT, runId)).toMatchObject({
+    expect(await get(projection)).toMatchObject({
       status: 'completed',
       acceptedAtMs: 1000,
       finishedAtMs: 1002,
@@ -64,7 +66,7 @@ describe('Projection', () => {
     projection.close()
   })
 
-  it('shows retries, waits and skips, and forgets their reasons when they are over', () => {
+  it('shows retries, waits and skips, and forgets their reasons when they are over', async () => {
     const projection = new Projection({ file: file(), partitions: 2 })
     const atMs = 1000
     const events: Event[] = [
@@ -79,7 +81,7 @@ describe('Projection', () => {
     const failedAttempts = [
       { attempt: 1, failedAtMs: 1002, error: '{"code":"BOOM","message":"it broke","class":"transient"}' },
     ]
-    expect(shown(projection)?.steps).toMatchObject([
+    expect((await shown(projection))?.steps).toMatchObject([
       { stepId: 'a', status: 'retrying', dueAtMs: 2000, queuedAtMs: 1000, reason: null, failedAttempts },
       { stepId: 'b', status: 'waiting', dueAtMs: 9000, reason: 'timer' },
       { stepId: 'c', status: 'skipped', attempt: 0, reason: 'condition' },
@@ -96,7 +98,7 @@ describe('Projection', () => {
       finishedAtMs: 3000,
     }
     projection.apply(1, records([done], events.length))
-    expect(shown(projection)?.steps[0]).toMatchObject({
+    expect((await shown(projection))?.steps[0]).toMatchObject({
       status: 'completed',
       attempt: 2,
       dueAtMs: null,
@@ -121,7 +123,7 @@ describe('Projection', () => {
       { status: 'timed_out', letterId: 'l2' },
     ],
   ]
-  it.each(ends)('shows an end by %j, whether folded with the acceptance or not', (end, expected) => {
+  it.each(ends)('shows an end by %j, whether folded with the acceptance or not', async (end, expected) => {
     const [accepted] = completedRun({ runId, steps: 0, atMs: 1 })
     for (const batches of [[[accepted!, end]], [[accepted!], [end]]]) {
       const projection = new Projection({ file: ':memory:', partitions: 2 })
@@ -130,42 +132,42 @@ describe('Projection', () => {
         projection.apply(1, records(batch, offset))
         offset += batch.length
       }
-      expect(shown(projection)).toMatchObject({ ...expected, finishedAtMs: 5 })
+      expect(await shown(projection)).toMatchObject({ ...expected, finishedAtMs: 5 })
       projection.close()
     }
   })
 
-  it('shows a refused submission as a failed run, and lets it change no other', () => {
+  it('shows a refused submission as a failed run, and lets it change no other', async () => {
     const projection = new Projection({ file: file(), partitions: 2 })
     const rejected: Event = { kind: 'RunRejected', ...base, atMs: 3, flow: 'nope', error }
     projection.apply(1, records([rejected]))
-    expect(shown(projection)).toMatchObject({ status: 'failed', flow: 'nope', version: 0, finishedAtMs: 3 })
+    expect(await shown(projection)).toMatchObject({ status: 'failed', flow: 'nope', version: 0, finishedAtMs: 3 })
     const other = sampleRunId(1, numbers(9))
     const [accepted] = completedRun({ runId: other, steps: 0, atMs: 1 })
     projection.apply(1, records([accepted!, { ...rejected, runId: other }], 1))
-    expect(shown(projection, other)).toMatchObject({ status: 'accepted', flow: 'sample' })
+    expect(await shown(projection, other)).toMatchObject({ status: 'accepted', flow: 'sample' })
     projection.close()
   })
 
-  it('keeps only the size of a payload over the limit', () => {
+  it('keeps only the size of a payload over the limit', async () => {
     const projection = new Projection({ file: file(), partitions: 2, maxPayloadBytes: 200 })
     projection.apply(1, records(completedRun({ runId, steps: 0, atMs: 1, outputBytes: 500 })))
-    expect(shown(projection)).toMatchObject({ output: { kind: 'omitted', sizeBytes: 511 } })
+    expect(await shown(projection)).toMatchObject({ output: { kind: 'omitted', sizeBytes: 511 } })
     projection.close()
   })
 
-  it('passes over what it cannot read and counts it', () => {
+  it('passes over what it cannot read and counts it', async () => {
     const projection = new Projection({ file: file(), partitions: 2 })
     projection.apply(1, [
       { offset: 0, value: Buffer.from('junk') },
       ...records(completedRun({ runId, steps: 0, atMs: 1 }), 1),
     ])
     expect(projection.undecodable).toBe(1)
-    expect(shown(projection)?.status).toBe('completed')
+    expect((await shown(projection))?.status).toBe('completed')
     projection.close()
   })
 
-  it('lets go of old finished runs, never of open ones', () => {
+  it('lets go of old finished runs, never of open ones', async () => {
     const projection = new Projection({ file: file(), partitions: 1, retention: { maxRuns: 10 } })
     const random = numbers(11)
     const open = sampleRunId(0, random)
@@ -176,16 +178,16 @@ describe('Projection', () => {
       projection.apply(0, records(events, offset))
       offset += events.length
     }
-    const { runs } = projection.counts()
+    const { runs } = await projection.ask('counts', null)
     expect(runs.accepted).toBe(1)
     expect(runs.completed).toBeLessThanOrEqual(10)
-    expect(shown(projection, open)).not.toBeNull()
+    expect(await shown(projection, open)).not.toBeNull()
     projection.close()
   })
 })
 
 describe('exactly once', () => {
-  it('shows the same whatever the batches, repeats and restarts', () => {
+  it('shows the same whatever the batches, repeats and restarts', async () => {
     const random = numbers(21)
     const events = Array.from({ length: 5 }, (_, index) =>
       completedRun({ runId: sampleRunId(0, random), steps: 2, atMs: index }),
@@ -196,14 +198,14 @@ describe('exactly once', () => {
     const all = records(stream)
     const whole = new Projection({ file: ':memory:', partitions: 1 })
     whole.apply(0, all)
-    const expected = ids.map((id) => shown(whole, id))
+    const expected = await Promise.all(ids.map((id) => shown(whole, id)))
     whole.close()
     const slices = fc.array(
       fc.record({ from: fc.nat(all.length), size: fc.integer({ min: 1, max: 12 }), reopen: fc.boolean() }),
       { maxLength: 25 },
     )
-    fc.assert(
-      fc.property(slices, (batches) => {
+    await fc.assert(
+      fc.asyncProperty(slices, async (batches) => {
         rmSync(file(), { force: true })
         let projection = new Projection({ file: file(), partitions: 1 })
         for (const { from, size, reopen } of batches) {
@@ -214,7 +216,7 @@ describe('exactly once', () => {
           projection = new Projection({ file: file(), partitions: 1 })
         }
         projection.apply(0, all)
-        const found = ids.map((id) => shown(projection, id))
+        const found = await Promise.all(ids.map((id) => shown(projection, id)))
         projection.close()
         expect(found).toEqual(expected)
       }),
@@ -222,7 +224,7 @@ describe('exactly once', () => {
     )
   })
 
-  it('leaves rows and position as they were when a batch fails', () => {
+  it('leaves rows and position as they were when a batch fails', async () => {
     const projection = new Projection({ file: file(), partitions: 1 })
     const [first, second] = [1, 3].map((seed) =>
       completedRun({ runId: sampleRunId(0, numbers(seed)), steps: 1, atMs: 1 }),
@@ -233,7 +235,7 @@ describe('exactly once', () => {
     expect(() => projection.apply(0, batch)).toThrow(/NOT NULL/)
     expect(projection.positions).toEqual([4])
     projection.apply(0, records(second!, 4))
-    expect(projection.counts().runs.completed).toBe(2)
+    expect((await projection.ask('counts', null)).runs.completed).toBe(2)
     projection.close()
   })
 })
@@ -259,18 +261,18 @@ describe('a file that is of no use', () => {
     ],
     ['ahead of the log', () => {}, [0, 2], /ahead of events\/1 \(4, while the log ends at 2\)/],
   ]
-  it.each(rows)('is begun anew: %s', (_what, damage, heads, reason) => {
+  it.each(rows)('is begun anew: %s', async (_what, damage, heads, reason) => {
     filled()
     damage()
     const projection = new Projection({ file: file(), partitions: 2, heads })
     expect(projection.rebuilt).toMatch(reason)
     expect(projection.positions).toEqual([0, 0])
     projection.apply(1, records(events))
-    expect(shown(projection)?.status).toBe('completed')
+    expect((await shown(projection))?.status).toBe('completed')
     projection.close()
   })
 
-  it('is begun anew when it turns out to be damaged later', () => {
+  it('is begun anew when it turns out to be damaged later', async () => {
     const projection = new Projection({ file: file(), partitions: 2 })
     projection.apply(1, records(events))
     expect(projection.recover(Object.assign(new Error('malformed'), { errcode: 11 }))).toBe(true)
@@ -279,7 +281,7 @@ describe('a file that is of no use', () => {
     projection.close()
   })
 
-  it('is nothing to speak of when it was not there', () => {
+  it('is nothing to speak of when it was not there', async () => {
     const projection = new Projection({ file: file(), partitions: 2 })
     expect(projection.rebuilt).toBeNull()
     projection.close()

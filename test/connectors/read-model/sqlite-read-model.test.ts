@@ -11,6 +11,7 @@ import { encodeRecord } from '../../../schemas/codec/wire.ts'
 import { homeOf, type RunId } from '../../../schemas/ids.ts'
 import type { EventRecord } from '../../../schemas/records/index.ts'
 import type { Log, OutRecord } from '../../../topology/log/port.ts'
+import { anyRun } from '../../../topology/read-model/lists.ts'
 import { completedRun, numbers, sampleRunId, TENANT } from './sample-events.ts'
 
 const PARTITIONS = 2
@@ -73,8 +74,8 @@ describe.each(sources)('the SQLite read model, %s', (_what, open) => {
       await expect.poll(async () => (await model.getRun(TENANT, runId))?.status).toBe('completed')
     expect((await model.counts()).runs.completed).toBe(2)
     await expect.poll(() => model.positions()).toEqual([6, 6])
-    const query = { tenant: TENANT, status: null, flow: null, limit: 10, after: null }
-    expect(await model.listRuns(query)).toHaveLength(2)
+    const query = { filter: anyRun(TENANT), order: 'newest', limit: 10, cursor: null } as const
+    expect((await model.listRuns(query)).runs).toHaveLength(2)
   })
 
   it('answers who waits for a run when it ends, when the time is up, and when they have gone', async () => {

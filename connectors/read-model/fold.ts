@@ -2,24 +2,27 @@
  * Folds the events of a batch into one change per run, step and letter, so that a run that begins and ends within a batch costs one write per row.
  * Pure. Events of one run arrive in the order of their partition.
  */
-import type { EpochMs, RunId, StepId, TenantId } from '../../../schemas/ids.ts'
-import type { JsonText } from '../../../schemas/json.ts'
+import type { EpochMs, RunId, StepId, TenantId } from '../../schemas/ids.ts'
+import type { JsonText } from '../../schemas/json.ts'
 import type {
   LetterDiscarded,
   LetterReplayed,
   LetterStored,
   RunAccepted,
   RunRejected,
-} from '../../../schemas/records/events.ts'
-import type { BeamlineRecord, RecordKind, RecordOfKind } from '../../../schemas/records/index.ts'
-import type { Pool } from '../../../schemas/topics.ts'
-import type { FailedAttempt, RunStatus, StepStatus } from '../../../topology/read-model/port.ts'
+} from '../../schemas/records/events.ts'
+import type { BeamlineRecord, RecordKind, RecordOfKind } from '../../schemas/records/index.ts'
+import type { Pool } from '../../schemas/topics.ts'
+import type { WaitKind } from '../../topology/read-model/lists.ts'
+import type { FailedAttempt, RunStatus, StepStatus } from '../../topology/read-model/port.ts'
+import { addLine, beginLines, type EventLines, type RunEventRecord } from './run-events.ts'
 
 export interface RunEnd {
   readonly status: Exclude<RunStatus, 'accepted' | 'running'>
   readonly atMs: EpochMs
   readonly output: JsonText | null
   readonly error: JsonText | null
+  readonly errorCode: string | null
   readonly failedStep: StepId | null
   readonly cancelReason: string | null
   readonly letterId: string | null
@@ -39,6 +42,8 @@ export interface StepChange {
   finishedAtMs: EpochMs | null
   dueAtMs: EpochMs | null
   reason: string | null
+  /** What it waits for at the end of the batch. */
+  waitsFor: WaitKind | null
   output: JsonText | null
   error: JsonText | null
   optional: boolean
@@ -54,6 +59,7 @@ export interface RunChange {
   end: RunEnd | null
   /** By step; `null` while there is none. */
   steps: Map<StepId, StepChange> | null
+  readonly events: EventLines
 }
 
 export type LetterChange = LetterStored | LetterReplayed | LetterDiscarded
@@ -77,7 +83,8 @@ export function foldEvent(batch: BatchChange, event: BeamlineRecord, offset: num
     batch.letters.push(event)
     return
   }
-  const run = runOf(batch, event.runId, event.tenant)
+  const run = runOf(batch, event, offset)
+  addLine(run.events, event, offset)
   switch (event.kind) {
     case 'RunAccepted':
       run.accepted = event
@@ -93,6 +100,7 @@ export function foldEvent(batch: BatchChange, event: BeamlineRecord, offset: num
       run.end = {
         ...ended('failed', event.atMs),
         error: errorJson(event.error),
+        errorCode: event.error.code,
         failedStep: event.failedStep,
         letterId: event.letterId,
       }
@@ -118,6 +126,7 @@ const STEP_FOLDS: { readonly [K in StepEvent['kind']]: StepFold<K> } = {
     step.pool = event.pool
     step.queuedAtMs = event.atMs
     step.reason = event.reason
+    step.waitsFor = event.reason === 'worker' ? 'worker' : 'slot'
   },
   StepStarted(step, event, run) {
     step.status = 'running'
@@ -128,6 +137,7 @@ const STEP_FOLDS: { readonly [K in StepEvent['kind']]: StepFold<K> } = {
   StepRetrying(step, event) {
     step.status = 'retrying'
     step.dueAtMs = event.retryAtMs
+    step.waitsFor = 'retry'
     step.error = errorJson(event.error)
     step.failedAttempts ??= []
     step.failedAttempts.push({ attempt: event.attempt, failedAtMs: event.atMs, error: step.error })
@@ -135,6 +145,7 @@ const STEP_FOLDS: { readonly [K in StepEvent['kind']]: StepFold<K> } = {
   StepWaiting(step, event, run) {
     step.status = 'waiting'
     step.reason = event.waitsFor
+    step.waitsFor = event.waitsFor
     step.dueAtMs = event.untilMs
     run.startedAtMs ??= event.atMs
   },
@@ -168,15 +179,25 @@ function foldStep(run: RunChange, event: StepEvent, offset: number): void {
   // A step leaves its wait, its reason and its last error behind with every event.
   step.dueAtMs = null
   step.reason = null
+  step.waitsFor = null
   step.error = null
   const fold = STEP_FOLDS[event.kind] as StepFold<StepEvent['kind']>
   fold(step, event as never, run)
 }
 
-function runOf(batch: BatchChange, runId: RunId, tenant: TenantId): RunChange {
+function runOf(batch: BatchChange, { runId, tenant, atMs }: RunEventRecord, offset: number): RunChange {
   let run = batch.runs.get(runId)
   if (run === undefined) {
-    run = { runId, tenant, accepted: null, rejected: null, startedAtMs: null, end: null, steps: null }
+    run = {
+      runId,
+      tenant,
+      accepted: null,
+      rejected: null,
+      startedAtMs: null,
+      end: null,
+      steps: null,
+      events: beginLines(offset, atMs),
+    }
     batch.runs.set(runId, run)
   }
   return run
@@ -198,6 +219,7 @@ function stepOf(run: RunChange, stepId: StepId, attempt: number, offset: number)
       finishedAtMs: null,
       dueAtMs: null,
       reason: null,
+      waitsFor: null,
       output: null,
       error: null,
       optional: false,
@@ -216,7 +238,16 @@ function takeOver(step: StepChange, atMs: EpochMs): void {
 }
 
 function ended(status: RunEnd['status'], atMs: EpochMs): RunEnd {
-  return { status, atMs, output: null, error: null, failedStep: null, cancelReason: null, letterId: null }
+  return {
+    status,
+    atMs,
+    output: null,
+    error: null,
+    errorCode: null,
+    failedStep: null,
+    cancelReason: null,
+    letterId: null,
+  }
 }
 
 /** An `ErrorInfo` as it is shown: snake_case, without what is absent. */

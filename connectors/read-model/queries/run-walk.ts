@@ -1,0 +1,135 @@
+/** Which index a list of runs is read along, by what it is filtered by; the rest of the filter is checked row by row. */
+import { type Expression, type SqlBool, sql } from 'kysely'
+import type { RunFilter, TimeRange } from '../../../topology/read-model/lists.ts'
+import { asRows, type Db, isNumber, isText, type Rows, type Walk, within } from './walk.ts'
+
+type Conditions = Expression<SqlBool>[]
+
+/** A part of the filter that an index answers, and the walk along that index. */
+interface Index {
+  readonly rows: Rows
+  readonly ms: string
+  readonly n: string
+  readonly answers: ReadonlySet<keyof RunFilter>
+}
+
+export function runWalk(db: Db, filter: RunFilter): Walk {
+  const index = chooseIndex(db, filter)
+  const range = index.ms === 'runs.finished_at_ms' ? filter.finished : filter.accepted
+  const rows = keyWithin(index, range)
+  const rest = restOf(db, filter, index)
+  const joined = index.n !== 'runs.n'
+  const narrow = (narrowed: Rows): Rows =>
+    rest.reduce(
+      (query, condition) => query.where(condition),
+      joined
+        ? asRows(narrowed.innerJoin('runs', (join) => join.on(sql<SqlBool>`runs.n = ${sql.ref(index.n)}`)))
+        : narrowed,
+    )
+  return {
+    rows,
+    ms: index.ms,
+    n: index.n,
+    narrow: rest.length === 0 ? null : narrow,
+    repeats: index.n === 'steps.run_n',
+  }
+}
+
+/** In order of how few runs an index is likely to leave. The range of ends comes first, since the list is then in order of them. */
+function chooseIndex(db: Db, filter: RunFilter): Index {
+  if (filter.finished !== null) return byEnd(db, filter)
+  if (filter.waitingFor !== null || filter.waitingStep !== null) return byWait(db, filter)
+  if (filter.metadata.length > 0) return byMetadata(db, filter)
+  const runs = asRows(db.selectFrom('runs').where('runs.tenant', '=', filter.tenant))
+  const on = (rows: Rows, ...answers: (keyof RunFilter)[]): Index => ({
+    rows,
+    ms: 'runs.accepted_at_ms',
+    n: 'runs.n',
+    answers: new Set([...answers, 'accepted']),
+  })
+  if (filter.errorCode !== null) return on(runs.where('runs.error_code', '=', filter.errorCode), 'errorCode')
+  const inFlow = filter.flow === null ? runs : runs.where('runs.flow', '=', filter.flow)
+  if (filter.status !== null && filter.status !== 'completed') {
+    // Spelled out, since the index that leaves out completed runs is used only then.
+    const rows = inFlow.where('runs.status', '=', filter.status).where(sql<SqlBool>`runs.status <> 'completed'`)
+    return on(rows, 'status', 'flow')
+  }
+  return on(inFlow, 'flow')
+}
+
+function byEnd(db: Db, { tenant }: RunFilter): Index {
+  const rows = db.selectFrom('runs').where('runs.tenant', '=', tenant).where('runs.finished_at_ms', 'is not', null)
+  return { rows: asRows(rows), ms: 'runs.finished_at_ms', n: 'runs.n', answers: new Set(['finished']) }
+}
+
+function byWait(db: Db, { tenant, waitingFor, waitingStep }: RunFilter): Index {
+  const waits = db.selectFrom('steps').where('steps.waits_tenant', '=', tenant).where('steps.waits_for', 'is not', null)
+  const place = { ms: 'steps.waits_accepted_ms', n: 'steps.run_n' }
+  if (waitingStep === null) {
+    const rows = waits.where('steps.waits_for', '=', waitingFor)
+    return { ...place, rows: asRows(rows), answers: new Set(['waitingFor', 'accepted']) }
+  }
+  const rows = waits.where('steps.step_id', '=', waitingStep)
+  return { ...place, rows: asRows(rows), answers: new Set(['waitingStep', 'accepted']) }
+}
+
+function byMetadata(db: Db, { tenant, metadata }: RunFilter): Index {
+  const [first] = metadata
+  const rows = db
+    .selectFrom('run_metadata')
+    .where('run_metadata.tenant', '=', tenant)
+    .where('run_metadata.key', '=', first!.key)
+    .where('run_metadata.value', '=', first!.value)
+  // The first field is the index; `restOf` goes on with the second.
+  return {
+    rows: asRows(rows),
+    ms: 'run_metadata.accepted_at_ms',
+    n: 'run_metadata.run_n',
+    answers: new Set(['metadata', 'accepted']),
+  }
+}
+
+function keyWithin(index: Index, range: TimeRange | null): Rows {
+  let { rows } = index
+  if (range !== null && range.fromMs !== null) rows = rows.where(sql<SqlBool>`${sql.ref(index.ms)} >= ${range.fromMs}`)
+  if (range !== null && range.toMs !== null) rows = rows.where(sql<SqlBool>`${sql.ref(index.ms)} < ${range.toMs}`)
+  return rows
+}
+
+function restOf(db: Db, filter: RunFilter, { answers, n }: Index): Conditions {
+  const rest: Conditions = []
+  const { status, flow, version, errorCode, accepted } = filter
+  if (status !== null && !answers.has('status')) rest.push(isText('runs.status', status))
+  if (flow !== null && !answers.has('flow')) rest.push(isText('runs.flow', flow))
+  if (version !== null) rest.push(isNumber('runs.version', version))
+  if (errorCode !== null && !answers.has('errorCode')) rest.push(isText('runs.error_code', errorCode))
+  if (accepted !== null && !answers.has('accepted')) {
+    rest.push(...within('runs.accepted_at_ms', accepted.fromMs, accepted.toMs))
+  }
+  rest.push(...waitRest(db, filter, answers, n))
+  for (const { key, value } of filter.metadata.slice(answers.has('metadata') ? 1 : 0)) {
+    const fields = db
+      .selectFrom('run_metadata as other')
+      .select(sql`1`.as('one'))
+      .where(sql<SqlBool>`other.run_n = ${sql.ref(n)}`)
+      .where('other.key', '=', key)
+      .where('other.value', '=', value)
+    rest.push(sql<SqlBool>`exists (${fields})`)
+  }
+  return rest
+}
+
+function waitRest(db: Db, filter: RunFilter, answers: Index['answers'], n: string): Conditions {
+  const { waitingFor, waitingStep } = filter
+  if (waitingFor === null && waitingStep === null) return []
+  if (answers.has('waitingStep')) return waitingFor === null ? [] : [isText('steps.waits_for', waitingFor)]
+  if (answers.has('waitingFor')) return []
+  let steps = db
+    .selectFrom('steps as waiting')
+    .select(sql`1`.as('one'))
+    .where(sql<SqlBool>`waiting.run_n = ${sql.ref(n)}`)
+    .where('waiting.waits_for', 'is not', null)
+  if (waitingFor !== null) steps = steps.where('waiting.waits_for', '=', waitingFor)
+  if (waitingStep !== null) steps = steps.where('waiting.step_id', '=', waitingStep)
+  return [sql<SqlBool>`exists (${steps})`]
+}
