@@ -11,7 +11,7 @@ import { BlockError } from '../../block.ts'
 import { BoundedCache } from './bounded-cache.ts'
 
 /** Of an expression that runs in a thread. */
-export const STEP_LIMITS = { bytes: 65_536, nodes: 4_096, depth: 64 }
+export const STEP_LIMITS = { bytes: 65_536, nodes: 4_096, depth: 256 }
 
 export interface Search {
   readonly evaluate: Evaluate
