@@ -14,6 +14,7 @@ const BATCH = 1000
 /** Events of other runs lie between: so many are looked through for one answer. */
 const MAX_LOOKED_AT = 50_000
 const READ_PATIENCE_MS = 2_000
+const LOOK_AGAIN_MS = 20
 /** Clocks of those who decide and those who store may differ. */
 const CLOCK_MARGIN_MS = 10_000
 
@@ -54,17 +55,21 @@ interface Bounds {
 /** `next`: where to go on looking; `null` if there is nothing more up to the end. */
 async function collect(edge: Edge, reader: LogReader, runId: RunId, run: RunView, { end, limit }: Bounds) {
   const events: string[] = []
-  const cancel = edge.environment.after(READ_PATIENCE_MS, () => reader.close())
+  let late = false
+  const cancel = edge.environment.after(READ_PATIENCE_MS, () => {
+    late = true
+    reader.close()
+  })
   const lastMs = run.finishedAtMs === null ? Number.POSITIVE_INFINITY : run.finishedAtMs + CLOCK_MARGIN_MS
   let position = reader.position
   try {
     for (let looked = 0; looked < MAX_LOOKED_AT; ) {
       if (end === 0 || reader.position >= end) return { events, next: null }
-      const before = reader.position
       const records = await reader.next(BATCH)
-      // a reader that moves on over what is no record gives none either
-      if (records.length === 0 && reader.position === before) break
-      looked += Math.max(1, records.length)
+      if (late) break
+      // it has moved on over what is no record, or the log was closed
+      if (records.length === 0) await new Promise<void>((resolve) => edge.environment.after(LOOK_AGAIN_MS, resolve))
+      looked += records.length
       for (const record of records) {
         if (record.offset >= end || record.timestampMs > lastMs) return { events, next: null }
         position = record.offset + 1

@@ -94,13 +94,12 @@ async function replayPartition(
 async function nextBefore(end: number, reader: LogReader, environment: Environment): Promise<readonly LogRecord[]> {
   let next = reader.next(BATCH)
   for (let waitedMs = 0; waitedMs < LOG_PATIENCE_MS; waitedMs += LOOK_AGAIN_MS) {
-    const before = reader.position
     const records = await settledWithin(next, LOOK_AGAIN_MS, environment)
     if (records !== null && records.length > 0) return records
     if (reader.position >= end) return []
     if (records === null) continue
-    // a reader that moves on over what is no record gives none either
-    if (reader.position === before) break
+    // it has moved on over what is no record, or the log was closed
+    await new Promise<void>((resolve) => environment.after(LOOK_AGAIN_MS, resolve))
     next = reader.next(BATCH)
   }
   throw new Error('the log gives no events although there are some')

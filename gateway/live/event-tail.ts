@@ -8,6 +8,7 @@ import type { StreamPosition } from './stream-position.ts'
 const BATCH = 500
 /** Reading waits while this many events are to be passed on. */
 const MAX_PENDING = 5_000
+const LOOK_AGAIN_MS = 5
 const MAX_RECENT = 16_384
 const MAX_RECENT_BYTES = 16 << 20
 
@@ -75,11 +76,10 @@ export class EventTail {
   async #follow(reader: LogReader): Promise<void> {
     try {
       while (!this.#closed) {
-        const before = reader.position
         const records = await reader.next(BATCH)
         if (this.#closed) return
-        // a reader that moves on over what is no record gives none either
-        if (records.length === 0 && reader.position === before) throw new Error('the log was closed')
+        // it has moved on over what is no record, or the log was closed, which ends this soon
+        if (records.length === 0) await this.#pause(LOOK_AGAIN_MS)
         for (const record of records) {
           const event = liveEventOf(record)
           if (event === null) continue
@@ -94,17 +94,21 @@ export class EventTail {
     }
   }
 
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.environment.after(ms, resolve))
+  }
+
   #spaceAgain(): Promise<void> {
     this.#space ??= Promise.withResolvers()
     return this.#space.promise
   }
 
   async #passOn(): Promise<void> {
-    const { environment, gatherMs, undecided, learn, publish } = this.#options
+    const { gatherMs, undecided, learn, publish } = this.#options
     this.#passing = true
     try {
       while (this.#pending.length > 0 && !this.#closed) {
-        await new Promise<void>((resolve) => environment.after(gatherMs(), resolve))
+        await this.#pause(gatherMs())
         const events = this.#pending
         this.#pending = []
         this.#space?.resolve()

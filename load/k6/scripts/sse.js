@@ -25,6 +25,8 @@ const latency = new Trend('beamline_event_latency', true)
 const events = new Counter('beamline_events')
 const bytes = new Counter('beamline_event_bytes')
 const cuts = new Counter('beamline_event_cuts')
+/** How often the server let a client go, which came back then. */
+const ends = new Counter('beamline_event_ends')
 const whole = new Rate('beamline_streams_whole')
 /** Ends of runs that should have come to a client and did not, over all of them; below 0 they came more than once. */
 const missing = new Counter('beamline_event_runs_missing')
@@ -54,6 +56,7 @@ export const options = {
     ...strict,
     beamline_event_latency: ['p(95)<500'],
     beamline_streams_whole: ['rate==1'],
+    beamline_event_ends: ['count==0'],
     beamline_event_runs_missing: ['count==0'],
   },
 }
@@ -74,6 +77,7 @@ export function follow() {
   events.add(seen.events)
   bytes.add(seen.bytes)
   cuts.add(seen.cuts)
+  ends.add(seen.ends)
   const snapshots = seen.snapshots || []
   const good = seen.status === 200 && !seen.error && snapshots.length === 0 && seen.repeats === 0
   whole.add(good)

@@ -41,10 +41,12 @@ type Followed struct {
 	Kinds map[string]int64 `js:"kinds"`
 	// Positions that did not follow on from the one before in their partition: lower or the same (repeats), higher by more than one (gaps; other tenants' events
 	// count as such, so look at it only where there is one tenant).
-	Repeats   int64     `js:"repeats"`
-	Gaps      int64     `js:"gaps"`
-	Snapshots []string  `js:"snapshots"`
-	Cuts      int64     `js:"cuts"`
+	Repeats   int64    `js:"repeats"`
+	Gaps      int64    `js:"gaps"`
+	Snapshots []string `js:"snapshots"`
+	Cuts      int64    `js:"cuts"`
+	// How often the server ended the connection.
+	Ends      int64     `js:"ends"`
 	Latencies []float64 `js:"latencies"`
 	// Why it could not go on, if it could not.
 	Error string `js:"error"`
@@ -78,7 +80,9 @@ func (Sse) Follow(url string, options StreamOptions) *Followed {
 		if f.Status != http.StatusOK {
 			break
 		}
-		if until.Before(end) {
+		if time.Now().Before(until) {
+			f.Ends++
+		} else if until.Before(end) {
 			f.Cuts++
 		}
 	}

@@ -283,6 +283,36 @@ describe('clients', () => {
     expect(choosy.parser.events).toEqual([])
   })
 
+  it('are kept when a reader gives nothing because it has moved on over what is no record', async () => {
+    world = openEvents(1)
+    const { log } = world
+    let empty = 0
+    const read = (...args: Parameters<typeof log.read>) => {
+      const reader = log.read(...args)
+      let turn = 0
+      return {
+        async next(max: number) {
+          if (turn++ % 2 === 1) return reader.next(max)
+          empty++
+          return []
+        },
+        close: () => reader.close(),
+        get position() {
+          return reader.position
+        },
+      }
+    }
+    const moving = { partitions: 1, id: log.id, describe: () => log.describe(), read } as never
+    const run = someRun(0)
+    await world.append(0, accepted(run, 'a'))
+    const outlet = await connect(world.hub({}, { log: moving }), everything, first)
+    await outlet.until(() => outlet.parser.events.length === 1)
+    await world.append(0, completed(run))
+    await outlet.until(() => outlet.parser.events.length === 2)
+    expect(outlet.gone).toBe(false)
+    expect(empty).toBeGreaterThan(1)
+  })
+
   it('are let go when the log fails, and come back', async () => {
     world = openEvents(1)
     const { log } = world
