@@ -11,6 +11,7 @@ export const ERROR_STATUSES = {
   run_not_found: 404,
   conflict: 409,
   flow_deprecated: 409,
+  topic_not_writable: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
   rate_limit_exceeded: 429,

@@ -53,6 +53,10 @@ export const integer = (min: number, max: number): Read<number> => {
   }
 }
 
+export const boolean: Read<boolean> = (value, path) => {
+  return typeof value === 'boolean' ? value : wrong(path, value, 'true or false')
+}
+
 export const orNull = <T>(read: Read<T>): Read<T | null> => {
   return (value, path) => (value === null ? null : read(value, path))
 }

@@ -5,27 +5,29 @@ import type { LetterFilter } from '../../schemas/records/dlq.ts'
 import type { Environment } from '../../topology/environment.ts'
 import { anyLetter } from '../../topology/read-model/lists.ts'
 import type { LetterGroup, LetterView } from '../../topology/read-model/port.ts'
+import { API } from '../api/index.ts'
 import { integer, listOf, missing, number, orNull, type Read, readBody, readFields, text } from './body.ts'
 import { requesterOf, tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
 import { integerOf, oneOf, queryOf } from './query.ts'
+import { route } from './route.ts'
 
 const LETTER_STATUSES = ['open', 'replayed', 'discarded'] as const
 const MAX_LETTER_IDS = 10_000
 
 export function registerDeadLetters(app: FastifyInstance, edge: Edge): void {
-  app.get('/api/v1/dlq/groups', async (request) => {
+  route(app, API.letterGroups, async (request) => {
     queryOf(request, [])
     const { groups } = await edge.readModel.letterGroups(tenantOf(request))
     return { groups: groups.map(groupShown) }
   })
-  app.get('/api/v1/dlq/letters', (request) => listLetters(edge, request))
-  app.post('/api/v1/dlq/plan', (request) => {
+  route(app, API.listLetters, (request) => listLetters(edge, request))
+  route(app, API.planReplay, (request) => {
     const { filter, sample } = readBody(request.body, { filter: filterFields, sample: integer(0, 1000) })
     return edge.deadLetters.plan(filterOf(request, filter), sample ?? 20)
   })
-  app.post('/api/v1/dlq/replay', (request) => replay(edge, request))
-  app.post('/api/v1/dlq/discard', (request) => {
+  route(app, API.replayLetters, (request) => replay(edge, request))
+  route(app, API.discardLetters, (request) => {
     const { filter, reason } = readBody(request.body, { filter: filterFields, reason: text(1000) })
     const because = reason ?? missing('reason')
     return edge.deadLetters.discard(filterOf(request, filter), because, requesterOf(request))

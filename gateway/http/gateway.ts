@@ -10,8 +10,10 @@ import { Replies } from '../replies.ts'
 import { createBatchSubmitter } from '../submit-batch.ts'
 import { createSubmitter } from '../submit-run.ts'
 import { registerDeadLetters } from './dead-letters.ts'
+import { registerDescription } from './description.ts'
 import type { Edge } from './edge.ts'
 import { answerError } from './error-answer.ts'
+import { registerFlowVersions } from './flow-versions.ts'
 import { registerFlows } from './flows.ts'
 import { registerHealth } from './health.ts'
 import { acceptBodies } from './media-types.ts'
@@ -116,10 +118,12 @@ function createApp(edge: Edge): FastifyInstance {
   registerRunEvents(app, edge)
   registerStream(app, edge)
   registerFlows(app, edge)
+  registerFlowVersions(app, edge)
   registerTenants(app, edge)
   registerDeadLetters(app, edge)
   registerTopics(app, edge)
   registerHealth(app, edge)
+  registerDescription(app)
   return app
 }
 

@@ -1,17 +1,19 @@
 /** `/health`, `/readyz`, `/metrics`: never refused, whatever the load. */
 import type { FastifyInstance } from 'fastify'
+import { API } from '../api/index.ts'
 import type { Edge } from './edge.ts'
+import { route } from './route.ts'
 
 export function registerHealth(app: FastifyInstance, edge: Edge): void {
-  for (const path of ['/health', '/_health', '/health/live']) app.get(path, async () => health(edge))
-  for (const path of ['/readyz', '/health/ready']) {
-    app.get(path, async (_request, reply) => {
+  for (const alive of [API.getHealth, API.getHealthOlder, API.getLiveness]) route(app, alive, () => health(edge))
+  for (const readiness of [API.getReadiness, API.getReadinessOlder]) {
+    route(app, readiness, async (_request, reply) => {
       const ready = edge.isReady()
       const reason = ready ? null : (edge.waitsFor?.() ?? edge.log.health().reason ?? 'tasks are being restored')
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not_ready', reason })
     })
   }
-  app.get('/metrics', async (_request, reply) => {
+  route(app, API.getMetrics, async (_request, reply) => {
     const body = await edge.metrics.render()
     return reply.type(edge.metrics.contentType).send(body)
   })

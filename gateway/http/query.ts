@@ -10,7 +10,10 @@ export function queryOf<const N extends string>(request: FastifyRequest, names: 
   const given = request.query as { readonly [name: string]: unknown }
   for (const [name, value] of Object.entries(given)) {
     if (!(names as readonly string[]).includes(name)) {
-      refuse(name, `the parameter '${name}' is not known${didYouMean(name, names)}; expected ${names.join(', ')}`)
+      refuse(
+        name,
+        `the parameter '${name}' is not known${didYouMean(name, names)}; ${names.length === 0 ? 'there is none here' : `expected ${names.join(', ')}`}`,
+      )
     }
     if (typeof value !== 'string') refuse(name, `the parameter '${name}' is there more than once; expected it once`)
   }

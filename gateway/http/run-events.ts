@@ -3,11 +3,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { homeOf, type RunId } from '../../schemas/ids.ts'
 import type { LogReader } from '../../topology/log/port.ts'
 import type { RunView } from '../../topology/read-model/port.ts'
+import { API } from '../api/index.ts'
 import { RequestError } from '../errors.ts'
 import { liveEventOf } from '../live/live-event.ts'
 import { tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
 import { integerOf, queryOf, refuse } from './query.ts'
+import { route } from './route.ts'
 import { runIdOf } from './run-id.ts'
 
 const BATCH = 1000
@@ -19,7 +21,7 @@ const LOOK_AGAIN_MS = 20
 const CLOCK_MARGIN_MS = 10_000
 
 export function registerRunEvents(app: FastifyInstance, edge: Edge): void {
-  app.get('/api/v1/runs/:run_id/events', (request, reply) => runEvents(edge, request, reply))
+  route(app, API.runEvents, (request, reply) => runEvents(edge, request, reply))
 }
 
 async function runEvents(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

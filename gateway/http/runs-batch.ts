@@ -1,11 +1,13 @@
 /** `POST /api/v1/runs/batch`: a submission a line, an answer a line, in the same order. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { API } from '../api/index.ts'
 import { linesOf } from '../lines.ts'
 import type { LineAnswer } from '../submit-batch.ts'
 import type { Edge } from './edge.ts'
 import { errorFields } from './error-answer.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
 import { queryOf } from './query.ts'
+import { route } from './route.ts'
 import { contextOfSubmission } from './submission-context.ts'
 
 export const MAX_BATCH_LINES = 10_000
@@ -15,7 +17,7 @@ const MAX_KEY_LENGTH = 240
 
 export function registerRunsBatch(app: FastifyInstance, edge: Edge): void {
   const options = { bodyLimit: BATCH_BODY_LIMIT_BYTES }
-  app.post('/api/v1/runs/batch', options, (request, reply) => postBatch(edge, request, reply))
+  route(app, API.submitRuns, (request, reply) => postBatch(edge, request, reply), options)
 }
 
 async function postBatch(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

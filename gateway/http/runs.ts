@@ -4,6 +4,7 @@ import { homeOf, type RunId, type TenantId } from '../../schemas/ids.ts'
 import type { Reply } from '../../schemas/records/replies.ts'
 import { anyRun } from '../../topology/read-model/lists.ts'
 import { isFinished, type ReadModel, RUN_STATUSES, type RunView } from '../../topology/read-model/port.ts'
+import { API } from '../api/index.ts'
 import { type ErrorDetails, RequestError } from '../errors.ts'
 import { outRecord } from '../out-record.ts'
 import type { Submitted } from '../submit-run.ts'
@@ -12,6 +13,7 @@ import { goneSignal, requesterOf, tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
 import { durationOf, integerOf, oneOf, queryOf } from './query.ts'
+import { route } from './route.ts'
 import { runIdOf } from './run-id.ts'
 import { asOfJson, runJson, summaryJson } from './run-json.ts'
 import { contextOfSubmission } from './submission-context.ts'
@@ -20,10 +22,10 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 const MAX_KEY_LENGTH = 256
 
 export function registerRuns(app: FastifyInstance, edge: Edge): void {
-  app.post('/api/v1/runs', (request, reply) => postRun(edge, request, reply))
-  app.get('/api/v1/runs', (request, reply) => listRuns(edge, request, reply))
-  app.get('/api/v1/runs/:run_id', (request, reply) => getRun(edge.readModel, request, reply))
-  app.post('/api/v1/runs/:run_id/cancel', (request) => cancelRun(edge, request))
+  route(app, API.submitRun, (request, reply) => postRun(edge, request, reply))
+  route(app, API.listRuns, (request, reply) => listRuns(edge, request, reply))
+  route(app, API.getRun, (request, reply) => getRun(edge.readModel, request, reply))
+  route(app, API.cancelRun, (request) => cancelRun(edge, request))
 }
 
 async function postRun(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

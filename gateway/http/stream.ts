@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TenantId } from '../../schemas/ids.ts'
 import { RUN_STATUSES } from '../../topology/read-model/port.ts'
+import { API } from '../api/index.ts'
 import { type EventFilter, eventFilter } from '../live/event-filter.ts'
 import { EVENT_KINDS } from '../live/live-event.ts'
 import { responseOutlet } from '../live/outlet.ts'
@@ -12,12 +13,13 @@ import type { Start } from '../live/starting-point.ts'
 import { checkTenant, tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
 import { oneOf, queryOf, refuse } from './query.ts'
+import { route } from './route.ts'
 import { checkRunId } from './run-id.ts'
 
 const PARAMETERS = ['tenant_id', 'run_id', 'flow', 'types', 'status', 'from', 'last_event_id'] as const
 
 export function registerStream(app: FastifyInstance, edge: Edge): void {
-  app.get('/api/v1/stream', { exposeHeadRoute: false }, (request, reply) => stream(edge, request, reply))
+  route(app, API.streamEvents, (request, reply) => stream(edge, request, reply), { exposeHeadRoute: false })
   app.addHook('preClose', async () => edge.live.close())
 }
 

@@ -3,17 +3,19 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { TenantId } from '../../schemas/ids.ts'
 import type { TenantChanged } from '../../schemas/records/control.ts'
 import type { TenantPatch } from '../../schemas/records/tenant-patch.ts'
+import { API } from '../api/index.ts'
 import { integer, number, orNull, readBody } from './body.ts'
 import { checkTenant } from './context.ts'
 import type { Edge } from './edge.ts'
+import { route } from './route.ts'
 
 const MAX_LIMIT = 1_000_000_000
 /** Less than one start in about eleven days is no rate. */
 const MIN_RATE = 1e-6
 
 export function registerTenants(app: FastifyInstance, edge: Edge): void {
-  app.put('/api/v1/tenants/:tenant', (request) => putTenant(edge, request))
-  app.get('/api/v1/tenants/:tenant', (request) => getTenant(edge, request))
+  route(app, API.putTenant, (request) => putTenant(edge, request))
+  route(app, API.getTenant, (request) => getTenant(edge, request))
 }
 
 async function putTenant(edge: Edge, request: FastifyRequest): Promise<object> {

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { didYouMean } from '../../schemas/flow/nearest.ts'
 import { isTopic, TOPICS, type Topic } from '../../schemas/topics.ts'
 import type { LogReader, LogRecord, OutRecord, ReadFrom } from '../../topology/log/port.ts'
+import { API } from '../api/index.ts'
 import { RequestError } from '../errors.ts'
 import { linesOf } from '../lines.ts'
 import { positionText } from '../out-record.ts'
@@ -10,6 +11,7 @@ import { tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
 import { durationOf, integerOf, queryOf, refuse } from './query.ts'
 import { recordShown } from './record-json.ts'
+import { route } from './route.ts'
 
 /** Lines of one request. */
 const MAX_LINES = 10_000
@@ -18,13 +20,14 @@ const MAX_TAIL_WAIT_MS = 60_000
 
 export function registerTopics(app: FastifyInstance, edge: Edge): void {
   const options = { bodyLimit: PRODUCE_BODY_LIMIT_BYTES }
-  app.post('/api/v1/topics/ingest/records', options, (request) => produce(edge, request))
-  app.get('/api/v1/topics/:topic/records', (request) => tail(edge, request))
-  app.get('/api/v1/topics', async () => ({ partitions: await describe(edge) }))
+  route(app, API.publishRecords, (request) => produce(edge, request), options)
+  route(app, API.readTopic, (request) => tail(edge, request))
+  route(app, API.listTopics, async () => ({ partitions: await describe(edge) }))
 }
 
 /** Appends each line as a record, unread, as any producer would; only lines that cannot be appended are answered with an error. */
 async function produce(edge: Edge, request: FastifyRequest): Promise<object> {
+  checkWritable(topicParameter(request))
   const admitted = edge.admission()
   if (!admitted.admit) {
     const code = admitted.status === 429 ? 'rate_limit_exceeded' : 'service_overloaded'
@@ -58,7 +61,7 @@ function rawRecord(value: Uint8Array, partition: number, headers: OutRecord['hea
 /** Records of one partition from an offset on; with `wait`, for new ones if there are none. */
 async function tail(edge: Edge, request: FastifyRequest): Promise<object> {
   const query = queryOf(request, ['partition', 'from', 'limit', 'wait'])
-  const topic = topicOf((request.params as { readonly topic: string }).topic)
+  const topic = topicParameter(request)
   const partition = integerOf('partition', query.partition, 0, edge.log.partitions - 1, 0)
   const limit = integerOf('limit', query.limit, 1, 1000, 100)
   const waitMs = durationOf('wait', query.wait, MAX_TAIL_WAIT_MS)
@@ -81,6 +84,17 @@ async function nextWithin(edge: Edge, reader: LogReader, limit: number, waitMs: 
   } finally {
     cancel()
   }
+}
+
+/** Everything else is written by tasks and executors alone: a record of somebody else would break what they rely on. */
+function checkWritable(topic: Topic): void {
+  if (topic === 'ingest') return
+  const message = `topic '${topic}' is not for publishing; expected 'ingest'`
+  throw new RequestError('topic_not_writable', message, { details: { topic, expected: ['ingest'] } })
+}
+
+function topicParameter(request: FastifyRequest): Topic {
+  return topicOf((request.params as { readonly topic: string }).topic)
 }
 
 function topicOf(name: string): Topic {

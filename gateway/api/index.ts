@@ -1,0 +1,53 @@
+/** All routes, by the names that clients know them by. */
+import * as deadLetters from './dead-letters.ts'
+import * as flows from './flows.ts'
+import * as runs from './runs.ts'
+import * as status from './status.ts'
+import * as tenants from './tenants.ts'
+import * as topics from './topics.ts'
+
+export const API = {
+  submitRun: runs.submitRun,
+  submitRuns: runs.submitRuns,
+  listRuns: runs.listRuns,
+  countRuns: runs.countRuns,
+  getRun: runs.getRun,
+  runEvents: runs.runEvents,
+  runTimeline: runs.runTimeline,
+  cancelRun: runs.cancelRun,
+  retryRun: runs.retryRun,
+  rerunRun: runs.rerunRun,
+  publishFlow: flows.publishFlow,
+  checkFlow: flows.checkFlow,
+  validateFlow: flows.validateFlow,
+  listFlows: flows.listFlows,
+  getFlow: flows.getFlow,
+  listFlowVersions: flows.listFlowVersions,
+  getFlowVersion: flows.getFlowVersion,
+  diffFlow: flows.diffFlow,
+  deprecateFlow: flows.deprecateFlow,
+  letterGroups: deadLetters.letterGroups,
+  listLetters: deadLetters.listLetters,
+  getLetter: deadLetters.getLetter,
+  planReplay: deadLetters.planReplay,
+  replayLetters: deadLetters.replayLetters,
+  discardLetters: deadLetters.discardLetters,
+  listTopics: topics.listTopics,
+  readTopic: topics.readTopic,
+  publishRecords: topics.publishRecords,
+  listTenants: tenants.listTenants,
+  getTenant: tenants.getTenant,
+  putTenant: tenants.putTenant,
+  listPools: tenants.listPools,
+  listWorkers: tenants.listWorkers,
+  streamEvents: status.streamEvents,
+  getHealth: status.getHealth,
+  getHealthOlder: status.getHealthOlder,
+  getLiveness: status.getLiveness,
+  getReadiness: status.getReadiness,
+  getReadinessOlder: status.getReadinessOlder,
+  getMetrics: status.getMetrics,
+  getDescription: status.getDescription,
+  getDocs: status.getDocs,
+} as const
+export type Api = typeof API
