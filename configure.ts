@@ -156,6 +156,13 @@ function blocksOf(config: Config, variables: Variables): BlockSettings {
       only: config['egress.only'],
     },
     http: { proxy: config.proxy },
+    customFolder: config['blocks.folder'],
+    ...defined({ cpuThreads: config['blocks.threads'] }),
+    scripts: {
+      memoryMb: Math.ceil(config['scripts.memory'] / 2 ** 20),
+      maxMs: config['scripts.timeout'],
+      trusted: config['scripts.trusted'],
+    },
     secrets: {
       folder: config['secrets.folder'],
       values: secretsOfEnvironment(variables),

@@ -18,12 +18,14 @@ import { fileSnapshots } from './connectors/snapshots/file-snapshots.ts'
 import { type AdmissionLimits, createAdmission } from './gateway/admission.ts'
 import { ROLES, type Role } from './gateway/config/settings.ts'
 import { publishExamples } from './gateway/examples.ts'
+import { registerBlocks } from './gateway/http/blocks.ts'
 import { type Front, openFront } from './gateway/http/front.ts'
 import { createGateway, type Gateway } from './gateway/http/gateway.ts'
 import { statusRoutes } from './gateway/http/status-routes.ts'
 import type { GatewayOptions } from './gateway/ports.ts'
 import { registerSchemaRegistry } from './gateway/schema-registry/routes.ts'
-import { builtInBlocks } from './processors/execute/blocks/registry.ts'
+import { describeBlock } from './processors/execute/blocks/describe.ts'
+import { openBlocks } from './processors/execute/blocks/registry.ts'
 import { type BlockSettings, blockSettingsOf } from './processors/execute/blocks/settings.ts'
 import type { Pool } from './schemas/topics.ts'
 import type { Log } from './topology/log/port.ts'
@@ -116,6 +118,7 @@ class Beamline {
   #waitsFor: string | null = 'the log is being opened'
   #stopping = false
   #node: Node | null = null
+  #blocks: PoolRole['blocks'] = []
   #readModel: OpenedReadModel | null = null
   #stopped: Error | null = null
   readonly #ending = new AbortController()
@@ -224,7 +227,8 @@ class Beamline {
 
   async #startNode({ log }: OpenedLog): Promise<Node> {
     const { topology, blocks: settings, graceMs = DEFAULT_GRACE_MS, dataFolder, snapshotFolder } = this.#config
-    const blocks = builtInBlocks(environment, settings ?? blockSettingsOf(process.env))
+    const blocks = await openBlocks(environment, settings ?? blockSettingsOf(process.env))
+    this.#blocks = blocks.blocks
     this.#closers.push(() => blocks.close())
     const metrics = createTaskMetrics(this.#registry, createTaskLog(this.#logger))
     const node = new Node({
@@ -285,6 +289,7 @@ class Beamline {
       ...(this.#config.gateway === undefined ? {} : { options: this.#config.gateway }),
     })
     this.#closers.push(gateway.close)
+    registerBlocks(gateway.app, this.#blocks.map(describeBlock))
     const clients = (): number => gateway.live.clients
     gaugeOf(this.#registry, 'beamline_stream_clients', 'Clients that follow the stream of events.', clients)
     if (subjects !== null) registerSchemaRegistry(gateway.app, subjects)

@@ -1,13 +1,16 @@
-/** What executors tell, as log lines; steps that end, well or badly, are not among them. */
+/** What executors tell, as log lines; steps that end, well or badly, are not among them, what they write themselves is. */
 import { type ExecutorObserver, SILENT_OBSERVER } from '../../topology/executor/observer.ts'
 import type { Logger } from './logger.ts'
 
 export function createExecutorLog(logger: Logger): ExecutorObserver {
   const log = logger.child({ component: 'executor' })
+  const steps = logger.child({ component: 'step' })
   return {
     ...SILENT_OBSERVER,
     assigned: (pool, partition) => log.debug({ pool, partition }, 'partition assigned'),
     revoked: (pool, partition) => log.debug({ pool, partition }, 'partition revoked'),
+    logged: ({ tenant, flow, block, runId, stepId, attempt }, { level, message }) =>
+      steps[level]({ tenant_id: tenant, flow_id: flow, run_id: runId, step_id: stepId, attempt, block }, message),
     orphaned: (pool, block) => log.warn({ pool, block }, 'a block did not end when it was told to'),
     deadLettered: (pool, partition, offset, code, message) =>
       log.warn(

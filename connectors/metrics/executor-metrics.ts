@@ -83,6 +83,7 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
     },
     assigned: (pool, partition) => next?.assigned(pool, partition),
     revoked: (pool, partition) => next?.revoked(pool, partition),
+    ...(next?.logged === undefined ? {} : { logged: next.logged }),
     orphaned(pool, block) {
       trouble.labels(pool, 'orphaned').inc()
       next?.orphaned(pool, block)

@@ -1,5 +1,6 @@
 /** The `beamline` command. */
 import { Command, CommanderError } from 'commander'
+import { addBlockCommands } from './block-commands.ts'
 import { CliError, EXIT, EXIT_HELP } from './cli-error.ts'
 import { addConfigCommands } from './config-commands.ts'
 import type { CliDependencies } from './dependencies.ts'
@@ -49,6 +50,7 @@ function buildCli(dependencies: CliDependencies, exitWith: (code: number) => voi
   addConfigCommands(program, act)
   addLocalCommands(program, act)
   addFlowCommands(program, act)
+  addBlockCommands(program, act)
   addRunCommands(program, act)
   addTopicCommands(program, act)
   addTopicsCommands(program, act)

@@ -31,6 +31,8 @@ const GROUPS: { readonly [group: string]: string } = {
   read_model: 'Read model',
   schema_registry: 'Schema registry',
   egress: 'What steps may call',
+  blocks: 'Blocks',
+  scripts: 'Scripts',
   secrets: 'Secrets of steps',
   limits: 'Limits',
   dead_letters: 'Dead letters',

@@ -137,6 +137,17 @@ export const SETTINGS = {
   'egress.deny': list('addresses, networks or names')(null, 'What steps may not call.'),
   'egress.only': flag(false, 'Steps may call what `egress.allow` names and nothing else.'),
   proxy: url(['http:', 'https:'])(null, 'Proxy for the calls of steps.'),
+  'blocks.folder': text(null, 'Folder with modules of custom blocks, see `custom-blocks.md`.'),
+  'blocks.threads': many(
+    null,
+    'Threads for scripts and expressions, and for each custom block. Without it: one less than there are cores.',
+  ),
+  'scripts.memory': size(MIB, 2 ** 30)(64 * MIB, 'Memory that a script may use.'),
+  'scripts.timeout': duration(1, DAY)(MINUTE, 'How long a script may take, whatever its step says.'),
+  'scripts.trusted': flag(
+    false,
+    'Scripts of `javascript.trusted` may use all of Node.js. It is no sandbox: only where you trust everybody who publishes flows.',
+  ),
   'secrets.folder': text(null, 'Folder with a file for each secret that steps may name.'),
   'secrets.store': text(null, 'File with encrypted secrets that steps may name.'),
   'secrets.key': secret(null, 'Key of `secrets.store`.'),

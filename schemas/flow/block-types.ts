@@ -10,6 +10,15 @@ export interface BlockType {
   readonly older?: string
 }
 
+/** Types of blocks that an operator adds. Which there are is known to the executors alone. */
+export const CUSTOM_TYPE = /^custom\.[a-z][a-z0-9-]{0,62}$/
+
+/** `undefined` for a type that cannot exist. */
+export function blockTypeNamed(type: string, blockTypes: readonly BlockType[]): BlockType | undefined {
+  const found = blockTypes.find((block) => block.type === type)
+  return found ?? (CUSTOM_TYPE.test(type) ? { type, pool: 'cpu', secrets: true } : undefined)
+}
+
 /** The blocks this version has. */
 export const BLOCK_TYPES: readonly BlockType[] = [
   { type: 'echo', pool: 'io' },

@@ -1,7 +1,7 @@
 import { isStepId, type StepId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import { POOLS, type Pool } from '../topics.ts'
-import type { BlockType } from './block-types.ts'
+import { type BlockType, blockTypeNamed } from './block-types.ts'
 import { type CheckedExpression, checkExpression } from './expression.ts'
 import type { JsonObject } from './expression-values.ts'
 import { isObject } from './expression-values.ts'
@@ -107,7 +107,7 @@ function typeOf(step: JsonObject, at: Path, { blockTypes, problems }: FlowContex
   const names = [...blockTypes.map((block) => block.type), 'wait']
   const older = step.inputs === undefined ? undefined : blockTypes.find((block) => block.older === type)
   if (older !== undefined) return older.type
-  if (typeof type === 'string' && names.includes(type)) return type
+  if (typeof type === 'string' && (names.includes(type) || blockTypeNamed(type, blockTypes) !== undefined)) return type
   if (type === undefined) {
     problems.report('MISSING_FIELD', at, `the step has no 'type'; expected one of ${names.join(', ')}`)
   } else if (typeof type === 'string' && LATER_TYPES.includes(type)) {
@@ -132,7 +132,7 @@ function blockAction(
   context: FlowContext,
   expressions: CheckedExpression[],
 ): StepAction {
-  const block = context.blockTypes.find((known) => known.type === type)
+  const block = type === null ? undefined : blockTypeNamed(type, context.blockTypes)
   const secrets = block?.secrets === true
   const template: CheckedTemplate = checkTemplate(input ?? {}, inputAt, context.vars, context.problems, secrets)
   checkSecrets(input ?? {}, inputAt, secrets ? 'step' : `a step of type '${type ?? ''}'`, context)

@@ -1,7 +1,7 @@
 /** One attempt that an executor has read: its record, where it is in its life, and what its block is given. */
 
 import { outsideKey } from '../../processors/execute/attempt-key.ts'
-import type { BlockContext } from '../../processors/execute/block.ts'
+import type { BlockContext, BlockLogLine } from '../../processors/execute/block.ts'
 import type { RunId, StepId, TenantId } from '../../schemas/ids.ts'
 import type { ExecuteStep } from '../../schemas/records/execute.ts'
 import type { AttemptFinished } from '../../schemas/records/result.ts'
@@ -45,6 +45,8 @@ export interface Attempt extends Timed {
   startedAt: number
 }
 
+type StepLog = (step: ExecuteStep, line: BlockLogLine) => void
+
 /** Most blocks never look at their signal, so it is made when it is asked for. */
 export class AttemptContext implements BlockContext {
   readonly tenant: TenantId
@@ -53,17 +55,19 @@ export class AttemptContext implements BlockContext {
   readonly attempt: number
   readonly traceparent: string | null
   readonly assignedAtMs: number
+  readonly log?: (line: BlockLogLine) => void
   readonly #key: string
   #controller: AbortController | null = null
   #reason: Error | null = null
 
-  constructor(step: ExecuteStep, key: string, assignedAtMs: number) {
+  constructor(step: ExecuteStep, key: string, assignedAtMs: number, logged: StepLog | undefined) {
     this.tenant = step.tenant
     this.runId = step.runId
     this.stepId = step.stepId
     this.attempt = step.attempt
     this.traceparent = step.traceparent
     this.assignedAtMs = assignedAtMs
+    if (logged !== undefined) this.log = (line) => logged(step, line)
     this.#key = key
   }
 

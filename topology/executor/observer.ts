@@ -1,4 +1,7 @@
 /** What an executor tells; metrics and logs hang off it. Every method is called after the fact and must not throw. */
+
+import type { BlockLogLine } from '../../processors/execute/block.ts'
+import type { ExecuteStep } from '../../schemas/records/execute.ts'
 import type { AttemptStatus } from '../../schemas/records/result.ts'
 import type { Pool } from '../../schemas/topics.ts'
 
@@ -30,6 +33,8 @@ export interface ExecutorObserver {
   load(pool: Pool, load: ExecutorLoad): void
   assigned(pool: Pool, partition: number): void
   revoked(pool: Pool, partition: number): void
+  /** A line that a block wrote for its step's log. Without it blocks are told that nobody keeps any. */
+  logged?(step: ExecuteStep, line: BlockLogLine): void
   /** A block ignored its signal beyond the grace. */
   orphaned(pool: Pool, block: string): void
   /** A copy of a record whose attempt this executor knows was not run again. */

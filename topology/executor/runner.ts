@@ -102,7 +102,8 @@ export class Runner {
         this.#end(attempt, 'error', null, inputInvalid(problem))
         return
       }
-      attempt.context = new AttemptContext(attempt.step, attempt.key, attempt.source.timestampMs)
+      const { logged } = this.#options.observer
+      attempt.context = new AttemptContext(attempt.step, attempt.key, attempt.source.timestampMs, logged)
       outcome = prepared.block.run(attempt.context, input)
     } catch (error) {
       this.#failed(attempt, prepared, error)

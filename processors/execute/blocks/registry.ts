@@ -5,6 +5,7 @@ import { jmespathBlock } from './cpu/jmespath.ts'
 import { javascriptBlock, SCRIPT_STACK_MB } from './cpu/script/javascript.ts'
 import { trustedJavascript } from './cpu/script/javascript-trusted.ts'
 import { transformBlock } from './cpu/transform.ts'
+import { loadCustomBlocks, NO_CUSTOM_BLOCKS } from './custom/load-custom-blocks.ts'
 import { kernelBlock } from './gpu/kernel.ts'
 import { ioBlocks } from './io/io-blocks.ts'
 import { createSecretSource } from './secrets/source.ts'
@@ -24,10 +25,27 @@ export interface BuiltInBlocks {
 
 const DEFAULT_HEAP_MB = 512
 
+/** The built-in blocks and those of the operator's folder. @throws {TypeError} for settings or modules that cannot be used */
+export async function openBlocks(tools: BlockTools, settings: BlockSettings = {}): Promise<BuiltInBlocks> {
+  const { customFolder: folder = null, threadHeapMb: heapMb = DEFAULT_HEAP_MB } = settings
+  const custom =
+    folder === null ? NO_CUSTOM_BLOCKS : await loadCustomBlocks(tools, { folder, threads: threadsOf(settings), heapMb })
+  const builtIn = builtInBlocks(tools, settings, custom.blocks)
+  return { blocks: builtIn.blocks, close: async () => void (await Promise.all([builtIn.close(), custom.close()])) }
+}
+
+function threadsOf({ cpuThreads }: BlockSettings): number {
+  return cpuThreads ?? Math.max(1, availableParallelism() - 1)
+}
+
 /** Threads and connections are opened at the first step that needs them. @throws {TypeError} for settings that cannot be used */
-export function builtInBlocks(tools: BlockTools, settings: BlockSettings = {}): BuiltInBlocks {
+export function builtInBlocks(
+  tools: BlockTools,
+  settings: BlockSettings = {},
+  custom: readonly Block[] = [],
+): BuiltInBlocks {
   const heapMb = settings.threadHeapMb ?? DEFAULT_HEAP_MB
-  const cpuThreads = settings.cpuThreads ?? Math.max(1, availableParallelism() - 1)
+  const cpuThreads = threadsOf(settings)
   const cpu = lazyPool({
     file: workerFile('cpu/cpu-worker', import.meta.url),
     size: cpuThreads,
@@ -44,7 +62,7 @@ export function builtInBlocks(tools: BlockTools, settings: BlockSettings = {}): 
     javascriptBlock(tools, cpu.get, settings.scripts),
     transformBlock(cpu.get),
   ]
-  const blocks = [...io.blocks, ...cpuBlocks, trusted.block, kernelBlock(device.get)]
+  const blocks = [...io.blocks, ...cpuBlocks, trusted.block, kernelBlock(device.get), ...custom]
   return {
     blocks: blocks.map((block) => withSecrets(block, secrets)),
     close: async () => {

@@ -25,6 +25,8 @@ export interface BlockSettings {
   readonly kafka?: KafkaPort | null
   /** Limits of `javascript`. */
   readonly scripts?: ScriptSettings
+  /** Folder with modules of custom blocks; default: none. */
+  readonly customFolder?: string | null
   /** Threads of the cpu pool; default one less than there are cores, at least 1. */
   readonly cpuThreads?: number
   /** Heap of a worker thread in MiB; default 512. */
@@ -36,7 +38,8 @@ type Variables = { readonly [name: string]: string | undefined }
 /**
  * Settings from variables of the process: `BEAMLINE_EGRESS_ALLOW` and `BEAMLINE_EGRESS_DENY` (rules, separated by commas),
  * `BEAMLINE_EGRESS_ONLY=true`, `BEAMLINE_PROXY`, `BEAMLINE_SECRET_<NAME>`, `BEAMLINE_SECRETS_FOLDER`, `BEAMLINE_SECRETS_STORE` with
- * `BEAMLINE_SECRETS_KEY`, `BEAMLINE_FILES` (folder of the tenants' files), `BEAMLINE_CONNECTIONS` (JSON, or `@` and a file with it).
+ * `BEAMLINE_SECRETS_KEY`, `BEAMLINE_FILES` (folder of the tenants' files), `BEAMLINE_CONNECTIONS` (JSON, or `@` and a file with it),
+ * `BEAMLINE_BLOCKS_FOLDER` (of custom blocks), `BEAMLINE_SCRIPTS_TRUSTED=true`.
  */
 export function blockSettingsOf(variables: Variables): BlockSettings {
   const store = variables.BEAMLINE_SECRETS_STORE
@@ -53,6 +56,8 @@ export function blockSettingsOf(variables: Variables): BlockSettings {
     files: { folder: variables.BEAMLINE_FILES ?? null },
     connections: connectionsOf(variables.BEAMLINE_CONNECTIONS),
     http: { proxy: variables.BEAMLINE_PROXY ?? null },
+    customFolder: variables.BEAMLINE_BLOCKS_FOLDER ?? null,
+    scripts: { trusted: variables.BEAMLINE_SCRIPTS_TRUSTED === 'true' },
     secrets: {
       folder: variables.BEAMLINE_SECRETS_FOLDER ?? null,
       values: secretsOfEnvironment(variables),

@@ -63,7 +63,7 @@ export function javascriptBlock(tools: BlockTools, pool: CpuPool, settings: Scri
     version: 1,
     pool: 'cpu',
     summary:
-      'Runs a script in a sandbox without network, files or modules. `Date` stands still at the time the attempt was assigned, in UTC; `Math.random` follows from the attempt’s key; the console writes to the step’s log.',
+      'Runs a script in a sandbox without network, files or modules. `Date` stands still at the time the attempt was assigned, in UTC; random numbers follow from the attempt’s key; the console writes to the step’s log.',
     inputSchema: { type: 'object', properties: SCRIPT_PROPERTIES, additionalProperties: false },
     pure: true,
     errors: [

@@ -189,16 +189,19 @@ const BAD: readonly (readonly [string, string, string?])[] = [
 ]
 
 describe('bad scripts', () => {
-  test.each(BAD)('%s: %s', async (script, code, what = '') => {
-    const timeoutMs = code === 'TIMEOUT' ? 100 : 20_000
-    const error = await run(script, { timeoutMs }).then(
-      (output) => ({ code: `returned ${JSON.stringify(output)?.slice(0, 100)}`, message: '', detail: null }),
-      (thrown: { code: string; message: string; detail: Json }) => thrown,
-    )
-    expect(error).toMatchObject({ code })
-    expect(`${error.message} ${JSON.stringify(error.detail)}`).toContain(what)
-    expect(await run('1 + 1')).toBe(2)
-  })
+  test.each(BAD.map(([script, code, what = '']) => [script, code, what] as const))(
+    '%s: %s',
+    async (script, code, what) => {
+      const timeoutMs = code === 'TIMEOUT' ? 100 : 20_000
+      const error = await run(script, { timeoutMs }).then(
+        (output) => ({ code: `returned ${JSON.stringify(output)?.slice(0, 100)}`, message: '', detail: null }),
+        (thrown: { code: string; message: string; detail: Json }) => thrown,
+      )
+      expect(error).toMatchObject({ code })
+      expect(`${error.message} ${JSON.stringify(error.detail)}`).toContain(what)
+      expect(await run('1 + 1')).toBe(2)
+    },
+  )
 
   test('generators, proxies and getters that behave are values', async () => {
     expect(
