@@ -81,6 +81,8 @@ export class Replies {
     }
     const correlation = `${this.#prefix}${(this.#next++).toString(36)}`
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+    // it may fail before anybody waits for it, while the request is still being written
+    promise.catch(() => undefined)
     const forget = (): void => {
       this.#waiting.delete(correlation)
       cancel()
