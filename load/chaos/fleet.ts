@@ -26,6 +26,7 @@ export interface Member {
   expected: boolean
 }
 
+const STOPPED_WHILE_STARTING = 130
 const READY_WITHIN_MS = 120_000
 /** What the fleet is made of. */
 export const ROSTER = [
@@ -67,12 +68,11 @@ export class Fleet {
     return this.#add(name, roles, port!)
   }
 
-  /** Ends it orderly and strikes it off. */
-  async leave(member: Member): Promise<number | null> {
-    member.expected = true
-    const code = await member.process.stop()
+  /** Ends it orderly and strikes it off. Answers what was wrong about its end. */
+  async leave(member: Member): Promise<string | null> {
+    const wrong = await this.stop(member)
     this.members.splice(this.members.indexOf(member), 1)
-    return code
+    return wrong
   }
 
   async kill(member: Member): Promise<void> {
@@ -80,9 +80,13 @@ export class Fleet {
     await member.process.kill()
   }
 
-  stop(member: Member): Promise<number | null> {
+  /** Orderly. Answers what was wrong about its end: nothing if it was stopped before it had well begun. */
+  async stop(member: Member): Promise<string | null> {
     member.expected = true
-    return member.process.stop()
+    const code = await member.process.stop()
+    const { signalCode } = member.process.child
+    if (code === 0 || code === STOPPED_WHILE_STARTING || signalCode === 'SIGTERM') return null
+    return `${member.name} ended with ${signalCode ?? `exit code ${code}`} after SIGTERM:\n${member.process.output.slice(-1_000)}`
   }
 
   restart(member: Member): void {
@@ -126,8 +130,8 @@ export class Fleet {
     await Promise.all(
       members.map(async (member) => {
         if (!member.process.running) return
-        const code = await this.stop(member)
-        if (code !== 0) unclean.push(`${member.name} ended with exit code ${code} after SIGTERM`)
+        const wrong = await this.stop(member)
+        if (wrong !== null) unclean.push(wrong)
       }),
     )
     return unclean

@@ -16,8 +16,8 @@ export const churn: Scenario = {
     const guests: Member[] = []
     const leaving: Promise<unknown>[] = []
     const leave = (guest: Member): void => {
-      const left = fleet.leave(guest).then((code) => {
-        if (code !== 0) problems.push(`${guest.name} ended with exit code ${code} after SIGTERM`)
+      const left = fleet.leave(guest).then((wrong) => {
+        if (wrong !== null) problems.push(wrong)
         struck.count('process left')
       })
       leaving.push(left)
