@@ -4,6 +4,7 @@ import type { Environment } from '../../topology/environment.ts'
 import type { Log } from '../../topology/log/port.ts'
 import type { ReadModel } from '../../topology/read-model/port.ts'
 import type { OpenedLog } from '../open-log.ts'
+import { openPostgresReadModel } from './postgres/postgres-read-model.ts'
 import { openSqliteReadModel } from './sqlite/sqlite-read-model.ts'
 
 export type ReadModelChoice =
@@ -31,7 +32,7 @@ export async function openReadModel(
   options: OpenReadModelOptions & OpenedLog,
 ): Promise<OpenedReadModel> {
   const heads = await eventHeads(options.log)
-  if (choice.kind === 'postgres') throw new Error('the read model on Postgres is not part of this build')
+  if (choice.kind === 'postgres') return openOnPostgres(choice, options, heads)
   const { dataFolder, environment, onProblem, log } = options
   // the folder is the embedded log's, while one that is on Kafka may have been another one yesterday
   const model = await openSqliteReadModel({
@@ -45,6 +46,25 @@ export async function openReadModel(
   })
   if (options.kind === 'embedded') options.log.keepEvents(() => model.positions())
   return { readModel: model, poke: () => model.poke(), waitsFor: catchingUp(model, heads) }
+}
+
+async function openOnPostgres(
+  { url, schema }: Extract<ReadModelChoice, { readonly kind: 'postgres' }>,
+  options: OpenReadModelOptions & OpenedLog,
+  heads: readonly number[],
+): Promise<OpenedReadModel> {
+  const { environment, onProblem, projects, log } = options
+  const readModel = await openPostgresReadModel({
+    environment,
+    url,
+    ...(schema === undefined ? {} : { schema }),
+    logId: log.id,
+    partitions: log.partitions,
+    project: projects ? { log } : null,
+    onProblem,
+  })
+  if (options.kind === 'embedded') options.log.keepEvents(() => readModel.positions())
+  return { readModel, poke: () => {}, waitsFor: projects ? catchingUp(readModel, heads) : () => null }
 }
 
 /** Where `events` ends, by partition. */

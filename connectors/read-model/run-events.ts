@@ -79,7 +79,7 @@ export function eventsOf(text: string): RunEvent[] {
   for (const line of text.split('\n')) {
     if (line.startsWith('@')) [baseOffset, baseMs] = line.slice(1).split(',').map(Number) as [number, number]
     const [, code, offset, ms, attempt, step, detail] =
-      /^([A-Za-z])(\d+),(-?\d+),(\d*),([^,]*)(?:,(.+))?$/.exec(line) ?? []
+      /^([A-Za-z])(\d+),(-?\d+),(\d*),([^,]*)(?:,(.+))?$/s.exec(line) ?? []
     if (code === undefined) continue
     events.push({
       offset: baseOffset + Number(offset),

@@ -114,7 +114,7 @@ function restOf(db: Db, filter: RunFilter, { answers, n }: Index): Conditions {
       .where(sql<SqlBool>`other.run_n = ${sql.ref(n)}`)
       .where('other.key', '=', key)
       .where('other.value', '=', value)
-    rest.push(sql<SqlBool>`exists (${fields})`)
+    rest.push(sql<SqlBool>`exists ${fields}`)
   }
   return rest
 }
@@ -131,5 +131,5 @@ function waitRest(db: Db, filter: RunFilter, answers: Index['answers'], n: strin
     .where('waiting.waits_for', 'is not', null)
   if (waitingFor !== null) steps = steps.where('waiting.waits_for', '=', waitingFor)
   if (waitingStep !== null) steps = steps.where('waiting.step_id', '=', waitingStep)
-  return [sql<SqlBool>`exists (${steps})`]
+  return [sql<SqlBool>`exists ${steps}`]
 }

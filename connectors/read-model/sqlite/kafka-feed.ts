@@ -4,8 +4,8 @@
  */
 import { realEnvironment as environment } from '../../environment.ts'
 import { type LogChoice, openLog } from '../../open-log.ts'
-import type { EventRecord } from './projection.ts'
-import { startPump } from './pump.ts'
+import type { EventRecord } from '../events.ts'
+import { startPump } from '../pump.ts'
 
 export interface KafkaSource {
   readonly kind: 'kafka'

@@ -10,6 +10,7 @@ import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { BeamlineRecord } from '../../../schemas/records/index.ts'
 import type { AsOf } from '../../../topology/read-model/lists.ts'
 import type { RunStatus } from '../../../topology/read-model/port.ts'
+import { DEFAULT_MAX_PAYLOAD_BYTES, type EventRecord } from '../events.ts'
 import { type BatchChange, emptyBatch, foldEvent } from '../fold.ts'
 import { statusOf } from '../queries/get-run.ts'
 import { type Answer, type Asked, ask, type Question } from '../queries/read-queries.ts'
@@ -34,20 +35,12 @@ export interface ProjectionOptions {
   readonly retention?: Partial<RetentionOptions>
 }
 
-export interface EventRecord {
-  readonly offset: number
-  readonly value: Uint8Array
-  readonly message?: BeamlineRecord | null
-}
-
 export interface PartitionBatch {
   readonly partition: number
   readonly records: readonly EventRecord[]
   /** Where to go on, if not after the last record. */
   readonly nextOffset?: number
 }
-
-export const DEFAULT_MAX_PAYLOAD_BYTES = 1 << 20
 
 export class Projection {
   readonly #options: ProjectionOptions

@@ -1,9 +1,10 @@
 /** What the read model's thread and its owner say to each other. */
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { ReadModelErrorCode, ReadModelState, RunView } from '../../../topology/read-model/port.ts'
+import type { EventRecord } from '../events.ts'
 import type { Answer, Asked, Question } from '../queries/read-queries.ts'
 import type { KafkaSource } from './kafka-feed.ts'
-import type { EventRecord, ProjectionOptions } from './projection.ts'
+import type { ProjectionOptions } from './projection.ts'
 
 /** Where the thread gets events: it reads the embedded log's folder itself when poked, follows Kafka by itself, or is handed them. */
 export type EventSource =

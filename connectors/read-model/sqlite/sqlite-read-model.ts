@@ -7,10 +7,11 @@ import type { Environment } from '../../../topology/environment.ts'
 import type { Log } from '../../../topology/log/port.ts'
 import type { LetterQuery, RunEventsQuery, RunFilter, RunQuery } from '../../../topology/read-model/lists.ts'
 import { type ReadModel, ReadModelError, type RunView } from '../../../topology/read-model/port.ts'
+import type { EventRecord } from '../events.ts'
+import { startPump } from '../pump.ts'
 import { type Progress, ReadModelCalls } from './calls.ts'
-import type { EventRecord, ProjectionOptions } from './projection.ts'
+import type { ProjectionOptions } from './projection.ts'
 import type { Build, EventSource } from './protocol.ts'
-import { startPump } from './pump.ts'
 
 export interface SqliteReadModelOptions extends ProjectionOptions {
   readonly environment: Environment

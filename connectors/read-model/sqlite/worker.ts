@@ -2,11 +2,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { isFinished, ReadModelError } from '../../../topology/read-model/port.ts'
 import type { Question } from '../queries/read-queries.ts'
+import { WaitingRuns } from '../waiting-runs.ts'
 import { Builds } from './builds.ts'
 import type { KafkaSource } from './kafka-feed.ts'
 import type { PartitionBatch, Projection } from './projection.ts'
 import type { Build, Call, CallError, Calls, FromWorker, ToWorker, WorkerSetup } from './protocol.ts'
-import { WaitingRuns } from './waiting-runs.ts'
 
 /** Records read from a partition at once; bounds how long a query waits behind a batch. */
 const BATCH = 4000

@@ -1,7 +1,7 @@
 /** Reads `events` of any log and hands the records to a read model, one batch per partition at a time. */
-import type { Environment } from '../../../topology/environment.ts'
-import { type Log, LogError, type LogReader } from '../../../topology/log/port.ts'
-import type { EventRecord } from './projection.ts'
+import type { Environment } from '../../topology/environment.ts'
+import { type Log, LogError, type LogReader } from '../../topology/log/port.ts'
+import type { EventRecord } from './events.ts'
 
 const BATCH = 2000
 const REOPEN_MS = 1_000

@@ -1,5 +1,5 @@
 /** Who waits for which runs to end. */
-import type { RunId } from '../../../schemas/ids.ts'
+import type { RunId } from '../../schemas/ids.ts'
 
 export class WaitingRuns {
   readonly #waiting = new Map<RunId, Set<() => void>>()
@@ -13,6 +13,15 @@ export class WaitingRuns {
       waiting.delete(ended)
       if (waiting.size === 0 && this.#waiting.get(runId) === waiting) this.#waiting.delete(runId)
     }
+  }
+
+  runs(): RunId[] {
+    return [...this.#waiting.keys()]
+  }
+
+  /** Nobody need wait any longer. */
+  all(): void {
+    this.ended(this.runs())
   }
 
   ended(runs: readonly RunId[]): void {
