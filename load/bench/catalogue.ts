@@ -19,6 +19,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   { name: 'waiting', file: 'waiting.ts', what: 'memory of 10,000 runs that wait' },
   { name: 'timers', file: 'timers.ts', what: '1,000,000 timers' },
   { name: 'restore', file: 'restore.ts', what: 'restore of 1,000,000 keys', on: 'both' },
+  { name: 'blocks', file: 'blocks.ts', what: 'scripts, JMESPath and transformations; 10,000 bad scripts' },
   { name: 'start', file: 'start.ts', what: 'cold start of the process' },
   { name: 'idle', file: 'idle.ts', what: 'CPU of an idle process', on: 'both' },
   { name: 'http', file: 'http.ts', what: 'POST /api/v1/runs accepted per second beside bare Fastify' },

@@ -45,6 +45,7 @@ export class PoolThread {
   /** Slots of calls that were told to end and have not answered yet. */
   readonly #interrupted = new Set<number>()
   #held = 0
+  #ready = false
   #gone = false
 
   constructor({ file, heapMb, stackMb = 4 }: ThreadOptions, listener: ThreadListener) {
@@ -54,6 +55,7 @@ export class PoolThread {
     this.#worker = new Worker(file, { workerData: { claims }, resourceLimits })
     this.#worker.unref()
     this.#worker.on('message', (replies: readonly WorkerReply[]) => {
+      this.#ready = true
       for (const reply of replies) this.#settle(reply)
       if (!this.#gone) listener.answered(this)
     })
@@ -64,6 +66,11 @@ export class PoolThread {
   /** Calls it holds and that are still wanted. */
   get held(): number {
     return this.#held
+  }
+
+  /** It can begin with what it is sent: its program runs, and in no call that nobody waits for. */
+  get isClear(): boolean {
+    return this.#ready && this.#interrupted.size === 0
   }
 
   get room(): number {

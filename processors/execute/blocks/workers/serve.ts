@@ -67,6 +67,8 @@ export function serveProgram(program: Program): void {
     batches.push(calls)
     if (!working) void work()
   })
+  // says that it is ready
+  port.postMessage([])
 }
 
 function run(program: Program, call: WorkerCall, claims: Int32Array): WorkerReply {

@@ -128,7 +128,10 @@ export class WorkerPool implements ThreadListener {
 
   /** An idle thread, else a new one, else one that has not more than a batch to do. */
   #choose(idle: number, startable: number): PoolThread | undefined {
-    if (idle > 0) return this.#threads.find((thread) => thread.held === 0 && thread.room > 0)
+    if (idle > 0) {
+      const free = this.#threads.filter((thread) => thread.held === 0 && thread.room > 0)
+      return free.find((thread) => thread.isClear) ?? free[0]
+    }
     if (startable > 0) return this.#start()
     return this.#threads.find((thread) => thread.held < BATCH && thread.room > 0)
   }
@@ -139,8 +142,10 @@ export class WorkerPool implements ThreadListener {
     return thread
   }
 
-  /** Gives an idle thread what waits behind another's call. */
+  /** Gives an idle thread what waits for one that cannot begin yet, or behind another's call. */
   #rebalance(): void {
+    for (const thread of this.#threads) if (!thread.isClear) this.#waiting.push(...thread.takeBack(thread.held))
+    if (this.#waiting.length > 0) return
     let busiest: PoolThread | undefined
     for (const thread of this.#threads) if (busiest === undefined || thread.held > busiest.held) busiest = thread
     if (busiest === undefined || busiest.held < 2) return
