@@ -25,6 +25,7 @@ import type { TaskInbox } from './task-inbox.ts'
 import { encodeMark } from './task-mark.ts'
 import type { TaskOpening } from './task-opening.ts'
 
+/** More are refused. */
 const MAX_OUTSTANDING = 2
 /** How often all positions are committed though they have not changed, so that the group does not forget them. */
 const REFRESH_MS = 3_600_000
@@ -32,6 +33,8 @@ const REFRESH_MS = 3_600_000
 export class KafkaTaskLog implements TaskLog {
   readonly taskId: number
   readonly start: TaskStart
+  /** A second one would wait for the first; what comes meanwhile does better to gather and be decided as one. */
+  readonly maxOutstanding = 1
   readonly #context: KafkaLogContext
   readonly #producer: TransactionalProducer
   readonly #inboxes: ReadonlyMap<TaskTopic, TaskInbox>
