@@ -89,6 +89,11 @@ export class Definitions {
     return this.#tenants.get(tenant)
   }
 
+  /** Those of whom something was set. */
+  tenants(): readonly TenantChanged[] {
+    return [...this.#tenants.values()]
+  }
+
   /**
    * Resolves once everything that was in `control` when it was called is known here.
    * @throws {RequestError} `unavailable` if it cannot be read in time

@@ -3,9 +3,9 @@ import { parseSubmission, type SubmissionContext, SubmissionError } from '../sch
 import type { CompiledFlow, InputProblem } from '../schemas/flow/model.ts'
 import { didYouMean } from '../schemas/flow/nearest.ts'
 import { homeOf, newRunId, type RunId, type TenantId } from '../schemas/ids.ts'
-import { type JsonText, parseJson } from '../schemas/json.ts'
+import { type Json, type JsonText, parseJson } from '../schemas/json.ts'
 import { placementOfSubmission } from '../schemas/placement.ts'
-import type { SubmitRun } from '../schemas/records/ingest.ts'
+import type { ReplayOrigin, SubmitRun } from '../schemas/records/ingest.ts'
 import type { Reply } from '../schemas/records/replies.ts'
 import type { Environment } from '../topology/environment.ts'
 import type { Log } from '../topology/log/port.ts'
@@ -32,7 +32,8 @@ export interface SubmitterDependencies {
   readonly admission: (submissions?: number) => Admission
 }
 
-export type Submit = (body: Uint8Array, context: SubmissionContext) => Promise<Submitted>
+/** `replay`: what it runs again. */
+export type Submit = (body: Uint8Array | Json, context: SubmissionContext, replay?: ReplayOrigin) => Promise<Submitted>
 
 /** The returned function throws {@link RequestError}. */
 export function createSubmitter(dependencies: SubmitterDependencies): Submit {
@@ -50,10 +51,11 @@ export function createSubmitter(dependencies: SubmitterDependencies): Submit {
     const decided = decisionOf(await expected.reply)
     return { ...decided, tenant: record.tenant, position: positionText(position[0]!) }
   }
-  return async (body, context) => {
+  return async (body, context, replay) => {
     const admitted = admission()
     if (!admitted.admit) throw notAdmitted(admitted)
-    const record = parse(body, context)
+    const parsed = parse(body, context)
+    const record = replay === undefined ? parsed : { ...parsed, replay }
     const known = definitions.flow(record.tenant, record.flow, record.version) ?? (await findLate(definitions, record))
     const problem = inputProblem(known.compiled, record.input)
     if (problem !== null) throw invalidInput(record.flow, problem)
@@ -81,7 +83,7 @@ export function homeOfSubmission(record: SubmitRun, placing: Placing): number {
   return record.runId === null ? placementOf(record, placing) % partitions : homeOf(record.runId, partitions)
 }
 
-function parse(body: Uint8Array, context: SubmissionContext): SubmitRun {
+function parse(body: Uint8Array | Json, context: SubmissionContext): SubmitRun {
   try {
     return parseSubmission(body, context)
   } catch (error) {

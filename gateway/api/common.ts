@@ -41,6 +41,45 @@ export const asOf = named(
   ),
 )
 
+/** As in `schemas/records/events.ts`, which a client need not load; a test compares them. */
+export const EVENT_NAMES = [
+  'RunAccepted',
+  'RunRejected',
+  'StepQueued',
+  'StepStarted',
+  'StepRetrying',
+  'StepWaiting',
+  'StepCompleted',
+  'StepFailed',
+  'StepSkipped',
+  'StepCancelled',
+  'RunCompleted',
+  'RunFailed',
+  'RunCancelled',
+  'RunTimedOut',
+  'LetterStored',
+  'LetterReplayed',
+  'LetterDiscarded',
+] as const
+
+const eventFields = object(
+  {
+    kind: choice('What happened.', EVENT_NAMES),
+    run_id: nullable(runId),
+    tenant_id: text('Tenant.'),
+    at_ms: epochMs('When it was decided.'),
+    cause_topic: text('Topic of the record that set it off.'),
+    cause_offset: integer('Offset of that record.', 0),
+    position: text('Position in the log.', { examples: ['events/2/117'] }),
+    flow: optional(nullable(text('Of events that carry it.'))),
+    step_id: optional(nullable(text('Of events of steps.'))),
+    attempt: optional(integer('Of events of steps.', 0)),
+    error: optional(anything('Why something failed.')),
+  },
+  'What happened, without payloads; the other fields are those of its kind, with sizes in place of payloads.',
+)
+export const event = named('Event', { ...eventFields, json: { ...eventFields.json, additionalProperties: true } })
+
 /** Of lists. */
 export const limit = optional(integer('Entries of one answer.', 1, 1000))
 export const after = optional(text('`next` of the answer before, for the same query.'))

@@ -5,6 +5,7 @@ import * as runs from './runs.ts'
 import * as status from './status.ts'
 import * as tenants from './tenants.ts'
 import * as topics from './topics.ts'
+import * as workers from './workers.ts'
 
 export const API = {
   submitRun: runs.submitRun,
@@ -38,8 +39,8 @@ export const API = {
   listTenants: tenants.listTenants,
   getTenant: tenants.getTenant,
   putTenant: tenants.putTenant,
-  listPools: tenants.listPools,
-  listWorkers: tenants.listWorkers,
+  listPools: workers.listPools,
+  listWorkers: workers.listWorkers,
   streamEvents: status.streamEvents,
   getHealth: status.getHealth,
   getHealthOlder: status.getHealthOlder,

@@ -279,16 +279,6 @@ export const getRun = operation({
   errors: ['invalid_request', 'run_not_found'],
 })
 
-const event = named(
-  'Event',
-  object({
-    type: text('Name of the event, e.g. `StepStarted`.'),
-    position: common.position,
-    at_ms: epochMs('When it happened.'),
-    run_id: nullable(runId),
-  }),
-)
-
 export const runEvents = operation({
   method: 'GET',
   path: '/api/v1/runs/:run_id/events',
@@ -299,7 +289,7 @@ export const runEvents = operation({
   query: { after: common.after, limit: common.limit },
   answers: {
     200: json(
-      object({ run_id: runId, events: list(event), next: common.next, as_of: common.position }),
+      object({ run_id: runId, events: list(common.event), next: common.next, as_of: common.position }),
       'Events in order, without payloads.',
     ),
   },

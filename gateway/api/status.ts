@@ -6,27 +6,6 @@ import { anything, boolean, choice, named, nullable, object, optional, text } fr
 
 const tag = 'status'
 
-/** As in `schemas/records/events.ts`, which a client need not load; a test compares them. */
-export const EVENT_NAMES = [
-  'RunAccepted',
-  'RunRejected',
-  'StepQueued',
-  'StepStarted',
-  'StepRetrying',
-  'StepWaiting',
-  'StepCompleted',
-  'StepFailed',
-  'StepSkipped',
-  'StepCancelled',
-  'RunCompleted',
-  'RunFailed',
-  'RunCancelled',
-  'RunTimedOut',
-  'LetterStored',
-  'LetterReplayed',
-  'LetterDiscarded',
-] as const
-
 const health = named(
   'Health',
   object({
@@ -91,16 +70,6 @@ export const getDocs = operation({
   errors: [],
 })
 
-const streamEvent = named(
-  'StreamEvent',
-  object({
-    type: choice('What happened.', EVENT_NAMES),
-    position: common.position,
-    at_ms: common.epochMs('When.'),
-    run_id: nullable(common.runId),
-  }),
-)
-
 export const streamEvents = operation({
   method: 'GET',
   path: '/api/v1/stream',
@@ -116,13 +85,13 @@ export const streamEvents = operation({
     tenant_id: optional(text('Instead of the header.')),
     run_id: optional(common.runId),
     flow: optional(text('Events of runs of this flow.')),
-    types: optional(text(`Parted by commas, of: ${EVENT_NAMES.join(', ')}.`)),
+    types: optional(text(`Parted by commas, of: ${common.EVENT_NAMES.join(', ')}.`)),
     status: optional(
       text(`Events after which the run has one of these, parted by commas: ${RUN_STATUSES.join(', ')}.`),
     ),
     from: optional(choice('Where to begin without an id.', ['now', 'first'])),
     last_event_id: optional(text('Instead of the header.')),
   },
-  answers: { 200: { description: 'Events.', type: STREAM_TYPE, schema: streamEvent } },
+  answers: { 200: { description: 'Events.', type: STREAM_TYPE, schema: common.event } },
   errors: ['invalid_request', 'service_overloaded'],
 })

@@ -1,7 +1,7 @@
 /** `/api/v1/tenants` */
 import * as common from './common.ts'
 import { json, jsonBody, operation } from './operation.ts'
-import { boolean, integer, list, mapOf, named, nullable, number, object, optional, strict, text } from './schema.ts'
+import { integer, list, mapOf, named, nullable, number, object, optional, strict, text } from './schema.ts'
 
 const tag = 'tenants'
 const MAX = 1_000_000_000
@@ -76,55 +76,4 @@ export const putTenant = operation({
   ),
   answers: { 200: json(shown, 'The limits as they are now.') },
   errors: ['invalid_request', 'conflict', 'unsupported_media_type', 'timeout'],
-})
-
-const pool = named(
-  'Pool',
-  object({
-    pool: text('`cpu`, `io`, `gpu` or `external`.'),
-    waiting: integer('Steps that are assigned and not finished.', 0),
-    partitions: list(
-      object({
-        partition: integer('Partition.', 0),
-        next_offset: integer('End of the partition.', 0),
-        finished_offset: integer('Everything before it is finished.', 0),
-        lag: integer('Records not finished.', 0),
-      }),
-    ),
-  }),
-)
-
-export const listPools = operation({
-  method: 'GET',
-  path: '/api/v1/pools',
-  tag: 'workers',
-  summary: 'List pools of workers',
-  answers: {
-    200: json(object({ pools: list(pool), at_ms: common.epochMs('As of when.') }), 'Pools, with what waits in each.'),
-  },
-  errors: [],
-})
-
-const worker = named(
-  'Worker',
-  object({
-    worker_id: text('Worker.'),
-    pool: text('Pool.'),
-    partitions: list(integer('Partition.', 0), 'Of the pool, that it reads.'),
-    in_flight: integer('Attempts assigned to it and not ended.', 0),
-    draining: boolean('It is about to leave.'),
-    last_seen_ms: nullable(common.epochMs('When it was last heard of.')),
-  }),
-)
-
-export const listWorkers = operation({
-  method: 'GET',
-  path: '/api/v1/workers',
-  tag: 'workers',
-  summary: 'List workers',
-  query: { pool: optional(text('Of this pool.', { enum: ['cpu', 'io', 'gpu', 'external'] })) },
-  answers: {
-    200: json(object({ workers: list(worker), at_ms: common.epochMs('As of when.') }), 'Workers, by pool and name.'),
-  },
-  errors: ['invalid_request', 'timeout'],
 })

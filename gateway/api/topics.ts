@@ -103,10 +103,10 @@ export const publishRecords = operation({
   summary: 'Append records to a topic',
   description:
     'A record a line, up to 10,000 lines and 16 MiB. Only `ingest` is for publishing: its records are submissions. With `check=true` each line is checked first, and the ones that are none are refused.',
-  headers: common.tenantHeader,
+  headers: { ...common.tenantHeader, ...common.idempotencyHeader },
   params: { topic },
   query: {
-    check: optional(text('Refuses lines that are no submissions.', { enum: ['true', 'false'] })),
+    check: optional(choice('Refuses lines that no run can be made of.', ['true', 'false'])),
   },
   body: { description: 'A record a line.', type: LINES_TYPE, schema: anything('A submission.'), required: true },
   answers: {

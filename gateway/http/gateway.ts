@@ -19,11 +19,16 @@ import { registerHealth } from './health.ts'
 import { acceptBodies } from './media-types.ts'
 import { observeRequests } from './observe.ts'
 import { registerRunEvents } from './run-events.ts'
+import { registerRunTimeline } from './run-timeline.ts'
 import { registerRuns } from './runs.ts'
+import { registerRunsAgain } from './runs-again.ts'
 import { registerRunsBatch } from './runs-batch.ts'
+import { registerRunLists } from './runs-list.ts'
 import { registerStream } from './stream.ts'
 import { registerTenants } from './tenants.ts'
+import { registerTopicPublish } from './topic-publish.ts'
 import { registerTopics } from './topics.ts'
+import { registerWorkers } from './workers.ts'
 
 export interface Gateway {
   /** For tests (`inject`) and for routes that others add before `listen`. */
@@ -115,6 +120,9 @@ function createApp(edge: Edge): FastifyInstance {
   })
   registerRuns(app, edge)
   registerRunsBatch(app, edge)
+  registerRunLists(app, edge)
+  registerRunTimeline(app, edge)
+  registerRunsAgain(app, edge)
   registerRunEvents(app, edge)
   registerStream(app, edge)
   registerFlows(app, edge)
@@ -122,6 +130,8 @@ function createApp(edge: Edge): FastifyInstance {
   registerTenants(app, edge)
   registerDeadLetters(app, edge)
   registerTopics(app, edge)
+  registerTopicPublish(app, edge)
+  registerWorkers(app, edge)
   registerHealth(app, edge)
   registerDescription(app)
   return app

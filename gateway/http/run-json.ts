@@ -7,7 +7,7 @@ import type { FailedAttempt, RunSummary, RunView, StepView, StoredPayload } from
 type Fields = readonly (readonly [name: string, json: string])[]
 
 const object = (fields: Fields): string => `{${fields.map(([name, json]) => `"${name}":${json}`).join(',')}}`
-const json = (value: string | number | boolean | null | readonly string[]): string => JSON.stringify(value)
+const json = (value: string | number | boolean | null): string => JSON.stringify(value)
 const pasted = (text: JsonText | null): string => text ?? 'null'
 
 export function runJson(run: RunView): string {
@@ -36,11 +36,12 @@ export function runJson(run: RunView): string {
 }
 
 /** What a list contains: the position of each partition of `events`, and the time of the latest event. */
-export function asOfJson({ positions, eventMs }: AsOf): string {
-  return object([
-    ['positions', json(positions.map((offset, partition) => `events/${partition}/${offset}`))],
-    ['event_at_ms', json(eventMs)],
-  ])
+export function asOfShown({ positions, eventMs }: AsOf): object {
+  return { positions: positions.map((offset, partition) => `events/${partition}/${offset}`), event_at_ms: eventMs }
+}
+
+export function asOfJson(asOf: AsOf): string {
+  return JSON.stringify(asOfShown(asOf))
 }
 
 export function summaryJson(run: RunSummary): string {

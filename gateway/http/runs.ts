@@ -2,8 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { homeOf, type RunId, type TenantId } from '../../schemas/ids.ts'
 import type { Reply } from '../../schemas/records/replies.ts'
-import { anyRun } from '../../topology/read-model/lists.ts'
-import { isFinished, type ReadModel, RUN_STATUSES, type RunView } from '../../topology/read-model/port.ts'
+import { isFinished, type ReadModel, type RunView } from '../../topology/read-model/port.ts'
 import { API } from '../api/index.ts'
 import { type ErrorDetails, RequestError } from '../errors.ts'
 import { outRecord } from '../out-record.ts'
@@ -11,11 +10,12 @@ import type { Submitted } from '../submit-run.ts'
 import { readBody, text } from './body.ts'
 import { goneSignal, requesterOf, tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
+import { sendWithEtag } from './etag.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
-import { durationOf, integerOf, oneOf, queryOf } from './query.ts'
+import { durationOf, queryOf } from './query.ts'
 import { route } from './route.ts'
 import { runIdOf } from './run-id.ts'
-import { asOfJson, runJson, summaryJson } from './run-json.ts'
+import { runJson } from './run-json.ts'
 import { contextOfSubmission } from './submission-context.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -23,7 +23,6 @@ const MAX_KEY_LENGTH = 256
 
 export function registerRuns(app: FastifyInstance, edge: Edge): void {
   route(app, API.submitRun, (request, reply) => postRun(edge, request, reply))
-  route(app, API.listRuns, (request, reply) => listRuns(edge, request, reply))
   route(app, API.getRun, (request, reply) => getRun(edge.readModel, request, reply))
   route(app, API.cancelRun, (request) => cancelRun(edge, request))
 }
@@ -48,7 +47,7 @@ async function answerWhenEnded(edge: Edge, submitted: Submitted, waitMs: number,
 }
 
 // A run id, a status and a position hold nothing that JSON would have to escape.
-function acceptedJson({ runId, position }: Submitted, status: string): string {
+export function acceptedJson({ runId, position }: Submitted, status: string): string {
   return `{"run_id":"${runId}","status":"${status}","position":"${position}"}`
 }
 
@@ -57,28 +56,18 @@ function bytesOf(request: FastifyRequest): Uint8Array {
 }
 
 async function getRun(readModel: ReadModel, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const run = await knownRun(readModel, request)
+  const text = runJson(run)
+  // what other runs of the partition have done meanwhile changes nothing in this one
+  return sendWithEtag(request, reply, text.slice(0, text.lastIndexOf(',"as_of":')), text)
+}
+
+/** The run that the path names. @throws {RequestError} */
+export async function knownRun(readModel: ReadModel, request: FastifyRequest): Promise<RunView> {
   const runId = runIdOf(request)
   const run = await readModel.getRun(tenantOf(request), runId)
   if (run === null) throw unknownRun(runId)
-  return reply.type(JSON_TYPE).send(runJson(run))
-}
-
-async function listRuns(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const query = queryOf(request, ['limit', 'status', 'flow', 'after'])
-  const limit = integerOf('limit', query.limit, 1, 1000, 50)
-  const page = await edge.readModel.listRuns({
-    filter: {
-      ...anyRun(tenantOf(request)),
-      status: oneOf('status', query.status, RUN_STATUSES),
-      flow: query.flow ?? null,
-    },
-    order: 'newest',
-    limit,
-    cursor: query.after ?? null,
-  })
-  const next = JSON.stringify(page.next)
-  const asOf = asOfJson(page.asOf)
-  return reply.type(JSON_TYPE).send(`{"runs":[${page.runs.map(summaryJson).join(',')}],"next":${next},"as_of":${asOf}}`)
+  return run
 }
 
 async function cancelRun(edge: Edge, request: FastifyRequest): Promise<object> {
@@ -124,7 +113,7 @@ async function cancelRefused(
   return new RequestError(code, body.message ?? `the run cannot be cancelled: ${reply.code}`, { details })
 }
 
-function unknownRun(runId: RunId): RequestError {
+export function unknownRun(runId: RunId): RequestError {
   return new RequestError(
     'run_not_found',
     `run '${runId}' is not known; a run shows up moments after it was accepted`,

@@ -1,123 +1,146 @@
-/** `/api/v1/topics`: raw records in, decoded records out. For operators and for trying things; there is no authentication yet. */
+/** `/api/v1/topics`: what is in the log, decoded. For operators and for trying things; there is no authentication yet. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { didYouMean } from '../../schemas/flow/nearest.ts'
+import { homeOf, isRunId } from '../../schemas/ids.ts'
 import { isTopic, TOPICS, type Topic } from '../../schemas/topics.ts'
-import type { LogReader, LogRecord, OutRecord, ReadFrom } from '../../topology/log/port.ts'
+import type { LogReader, LogRecord, ReadFrom } from '../../topology/log/port.ts'
 import { API } from '../api/index.ts'
 import { RequestError } from '../errors.ts'
-import { linesOf } from '../lines.ts'
-import { positionText } from '../out-record.ts'
-import { tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
-import { durationOf, integerOf, queryOf, refuse } from './query.ts'
+import { durationOf, integerOf, type Query, queryOf, refuse } from './query.ts'
 import { recordShown } from './record-json.ts'
 import { route } from './route.ts'
 
-/** Lines of one request. */
-const MAX_LINES = 10_000
-const PRODUCE_BODY_LIMIT_BYTES = 16 << 20
 const MAX_TAIL_WAIT_MS = 60_000
+/** Without a wait the reader still gets a moment, since what it has to read may lie on disk. */
+const READ_PATIENCE_MS = 1_000
+const LOOK_AGAIN_MS = 20
+/** Records of one answer, whether they pass the filter or not. */
+const MAX_LOOKED_AT = 10_000
+const BATCH = 500
+const MAX_TEXT = 256
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/
+
+const PARAMETERS = ['partition', 'from', 'limit', 'wait', 'key', 'kind', 'contains'] as const
+type TailQuery = Query<(typeof PARAMETERS)[number]>
 
 export function registerTopics(app: FastifyInstance, edge: Edge): void {
-  const options = { bodyLimit: PRODUCE_BODY_LIMIT_BYTES }
-  route(app, API.publishRecords, (request) => produce(edge, request), options)
   route(app, API.readTopic, (request) => tail(edge, request))
-  route(app, API.listTopics, async () => ({ partitions: await describe(edge) }))
+  route(app, API.listTopics, () => list(edge))
 }
 
-/** Appends each line as a record, unread, as any producer would; only lines that cannot be appended are answered with an error. */
-async function produce(edge: Edge, request: FastifyRequest): Promise<object> {
-  checkWritable(topicParameter(request))
-  const admitted = edge.admission()
-  if (!admitted.admit) {
-    const code = admitted.status === 429 ? 'rate_limit_exceeded' : 'service_overloaded'
-    throw new RequestError(code, admitted.reason, { retryAfterS: admitted.retryAfterS })
-  }
-  const headers = request.headers['x-tenant-id'] === undefined ? null : { tenant_id: tenantOf(request) }
-  const lines = linesOf(request.body, MAX_LINES)
-  const taken = lines.filter((line) => line.bytes.length <= edge.options.bodyLimitBytes)
-  const positions = await edge.log.append(taken.map(({ bytes }) => rawRecord(bytes, somePartition(edge), headers)))
-  const places = new Map(taken.map((line, index) => [line.number, positionText(positions[index]!)]))
-  const limit = edge.options.bodyLimitBytes
-  return {
-    appended: taken.length,
-    refused: lines.length - taken.length,
-    records: lines.map(({ number, bytes }) => {
-      const position = places.get(number)
-      if (position !== undefined) return { line: number, position }
-      return { line: number, error: `the line has ${bytes.length} bytes; expected at most ${limit}` }
-    }),
-  }
+async function list({ log, environment }: Edge): Promise<object> {
+  const partitions = (await log.describe()).map((info) => ({
+    topic: info.topic,
+    partition: info.partition,
+    first_offset: info.firstOffset,
+    next_offset: info.nextOffset,
+    committed_offset: info.committedOffset,
+    lag: info.committedOffset === null ? null : Math.max(0, info.nextOffset - info.committedOffset),
+  }))
+  return { partitions, at_ms: environment.now() }
 }
 
-function somePartition({ environment, log }: Edge): number {
-  return environment.randomU32() % log.partitions
+interface Tail {
+  readonly limit: number
+  readonly waitMs: number
+  /** Of the partition when it was asked. */
+  readonly end: number
+  readonly passes: (record: LogRecord, shown: () => object) => boolean
 }
 
-function rawRecord(value: Uint8Array, partition: number, headers: OutRecord['headers']): OutRecord {
-  return { topic: 'ingest', partition, key: null, value, headers, handled: false, message: null }
-}
-
-/** Records of one partition from an offset on; with `wait`, for new ones if there are none. */
+/** Records of one partition from an offset, a time or an end on; with `wait`, for new ones if there are none. */
 async function tail(edge: Edge, request: FastifyRequest): Promise<object> {
-  const query = queryOf(request, ['partition', 'from', 'limit', 'wait'])
+  const query = queryOf(request, PARAMETERS)
   const topic = topicParameter(request)
-  const partition = integerOf('partition', query.partition, 0, edge.log.partitions - 1, 0)
+  const partition = partitionOf(edge, query)
   const limit = integerOf('limit', query.limit, 1, 1000, 100)
   const waitMs = durationOf('wait', query.wait, MAX_TAIL_WAIT_MS)
+  const passes = filterOf(query)
+  const from = fromOf(query.from)
   const info = (await edge.log.describe()).find((entry) => entry.topic === topic && entry.partition === partition)
   const end = info?.nextOffset ?? 0
-  const reader = edge.log.read(topic, partition, fromOf(query.from))
+  const reader = edge.log.read(topic, partition, from)
   try {
-    const records = reader.position < end || waitMs > 0 ? await nextWithin(edge, reader, limit, waitMs) : []
-    return { topic, partition, records: records.map(recordShown), next_offset: reader.position, end_offset: end }
+    const { records, nextOffset, lookedAt } = await collect(edge, reader, { limit, waitMs, end, passes })
+    return { topic, partition, records, next_offset: nextOffset, end_offset: end, looked_at: lookedAt }
   } finally {
     reader.close()
   }
 }
 
-/** Without a wait the reader still gets a moment, since what it has to read may lie on disk. */
-async function nextWithin(edge: Edge, reader: LogReader, limit: number, waitMs: number): Promise<readonly LogRecord[]> {
-  const cancel = edge.environment.after(Math.max(waitMs, 1000), () => reader.close())
+async function collect(edge: Edge, reader: LogReader, { limit, waitMs, end, passes }: Tail) {
+  const records: object[] = []
+  let lookedAt = 0
+  let late = false
+  const cancel = edge.environment.after(Math.max(waitMs, READ_PATIENCE_MS), () => {
+    late = true
+    reader.close()
+  })
+  let nextOffset = reader.position
   try {
-    return await reader.next(limit)
+    while (!late && lookedAt < MAX_LOOKED_AT) {
+      const mayWait = waitMs > 0 && records.length === 0
+      if (reader.position >= end && !mayWait) break
+      const batch = await reader.next(Math.min(BATCH, MAX_LOOKED_AT - lookedAt))
+      // it has moved on over what is no record, or the log was closed
+      if (batch.length === 0 && !late) await new Promise<void>((go) => edge.environment.after(LOOK_AGAIN_MS, go))
+      nextOffset = batch.length === 0 ? Math.max(nextOffset, reader.position) : nextOffset
+      for (const record of batch) {
+        lookedAt++
+        nextOffset = record.offset + 1
+        let made: object | null = null
+        const shown = (): object => {
+          made ??= recordShown(record)
+          return made
+        }
+        if (passes(record, shown)) records.push(shown())
+        if (records.length === limit) return { records, nextOffset, lookedAt }
+      }
+    }
   } finally {
     cancel()
   }
+  return { records, nextOffset, lookedAt }
 }
 
-/** Everything else is written by tasks and executors alone: a record of somebody else would break what they rely on. */
-function checkWritable(topic: Topic): void {
-  if (topic === 'ingest') return
-  const message = `topic '${topic}' is not for publishing; expected 'ingest'`
-  throw new RequestError('topic_not_writable', message, { details: { topic, expected: ['ingest'] } })
+/** Keys of records about runs are the ids of those, which say where they lie. */
+function partitionOf({ log }: Edge, { partition, key }: TailQuery): number {
+  const fallback = key !== undefined && isRunId(key) ? homeOf(key, log.partitions) : 0
+  return integerOf('partition', partition, 0, log.partitions - 1, fallback)
 }
 
-function topicParameter(request: FastifyRequest): Topic {
-  return topicOf((request.params as { readonly topic: string }).topic)
+function filterOf({ key, kind, contains }: TailQuery): Tail['passes'] {
+  if (contains !== undefined && (contains === '' || contains.length > MAX_TEXT)) {
+    refuse('contains', `'contains' has ${contains.length} characters; expected 1 to ${MAX_TEXT}`)
+  }
+  return (record, shown) => {
+    if (key !== undefined && record.key !== key) return false
+    if (kind !== undefined && (shown() as { readonly kind?: string }).kind !== kind) return false
+    return contains === undefined || valueText(shown()).includes(contains)
+  }
 }
 
-function topicOf(name: string): Topic {
-  if (isTopic(name)) return name
-  throw new RequestError(
-    'not_found',
-    `there is no topic ${JSON.stringify(name.slice(0, 100))}${didYouMean(name, TOPICS)}; expected ${TOPICS.join(', ')}`,
-  )
+function valueText(shown: object): string {
+  const { value, text } = shown as { readonly value?: unknown; readonly text?: string }
+  return text ?? JSON.stringify(value ?? '')
+}
+
+/** The topic that the path names. @throws {RequestError} */
+export function topicParameter(request: FastifyRequest): Topic {
+  const { topic } = request.params as { readonly topic: string }
+  if (isTopic(topic)) return topic
+  const expected = `expected ${TOPICS.join(', ')}`
+  const name = JSON.stringify(topic.slice(0, 100))
+  throw new RequestError('not_found', `there is no topic ${name}${didYouMean(topic, TOPICS)}; ${expected}`)
 }
 
 function fromOf(text: string | undefined): ReadFrom {
   if (text === undefined || text === 'first') return 'first'
   if (text === 'end') return 'end'
   if (/^\d{1,15}$/.test(text)) return { offset: Number(text) }
-  return refuse('from', `'from' is ${JSON.stringify(text.slice(0, 100))}; expected first, end or an offset`)
-}
-
-async function describe({ log }: Edge): Promise<readonly object[]> {
-  return (await log.describe()).map((info) => ({
-    topic: info.topic,
-    partition: info.partition,
-    first_offset: info.firstOffset,
-    next_offset: info.nextOffset,
-    committed_offset: info.committedOffset,
-  }))
+  const timeMs = INSTANT.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(timeMs)) return { timeMs }
+  const expected = 'first, end, an offset or an instant such as 2026-01-31T12:00:00Z'
+  return refuse('from', `'from' is ${JSON.stringify(text.slice(0, 100))}; expected ${expected}`)
 }

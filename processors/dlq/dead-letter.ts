@@ -86,7 +86,7 @@ function parentOf({ parentLetterId, record }: DeadLetter): string | null {
   if (named !== undefined) return named
   try {
     const submission = decodeRecord(record.value)
-    return submission.kind === 'SubmitRun' ? (submission.replay?.letterId ?? null) : null
+    return submission.kind === 'SubmitRun' ? submission.replay?.letterId || null : null
   } catch {
     return null
   }

@@ -1,7 +1,8 @@
 /** What a replay does with a letter: the plan says it, the replay does it. */
-import { createHash } from 'node:crypto'
 import type { DlqPlanAction } from '../../schemas/dlq-plan.ts'
-import { homeOf, newRunId, placementOf, type RunId } from '../../schemas/ids.ts'
+import { homeOf, type RunId } from '../../schemas/ids.ts'
+import { mergePatchText } from '../../schemas/merge-patch.ts'
+import { replayRunId } from '../../schemas/replay-run-id.ts'
 import { isTopic } from '../../schemas/topics.ts'
 import { FLOWS } from '../control/flows.ts'
 import { NEW_RUN_HEADER } from '../ingest/refusal.ts'
@@ -9,7 +10,6 @@ import { ControlBehind, type Turn } from '../turn.ts'
 import { brokenSubmission, isUnaccepted } from './broken-submission.ts'
 import { REPLAYED_LETTER_HEADER } from './dead-letter.ts'
 import { markReplayed } from './letters.ts'
-import { mergePatchText } from './merge-patch.ts'
 import type { LetterRecord, LetterRow, LetterRun, RequestRow } from './rows.ts'
 import { CONTENTS } from './stores.ts'
 
@@ -106,14 +106,4 @@ function appendAgain(turn: Turn, letterId: string, row: LetterRow, record: Lette
     value,
     asNewRun ? { ...headers, [NEW_RUN_HEADER]: 'yes' } : headers,
   )
-}
-
-/** The same letter and replay give the same run, with the home of the run that failed. */
-export function replayRunId(failed: RunId, letterId: string, replayId: string): RunId {
-  const hash = createHash('sha256').update(`${replayId}\0${letterId}`).digest()
-  let at = 0
-  return newRunId(placementOf(failed), () => {
-    at += 4
-    return hash.readUInt32BE(at - 4)
-  })
 }

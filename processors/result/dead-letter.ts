@@ -34,7 +34,7 @@ export function sendLetter(run: OpenRun, failedStep: StepId | null, error: Error
       completed: completedSteps(run),
     },
     record: null,
-    parentLetterId: head.replay?.letterId ?? null,
+    parentLetterId: head.replay?.letterId || null,
     atMs: turn.now,
   } as const
   turn.emit('dlq', turn.partition, letter, id)

@@ -100,7 +100,7 @@ function tellAccepted(run: OpenRun, submission: SubmitRun, taken: readonly { rea
     deadlineAtMs,
     replayOf: replay?.of ?? null,
     replayId: replay?.replayId ?? null,
-    letterId: replay?.letterId ?? null,
+    letterId: replay?.letterId || null,
     takenOver: taken.map(({ step }) => step.id),
   })
 }

@@ -1,6 +1,7 @@
 /** The `route` topic: gives ready steps to the workers' partitions, within every limit and in fair order. */
 import { tenantShare } from '../control/tenants.ts'
 import { dueHandler, handlers, type Processor } from '../turn.ts'
+import { onDescribeRoute } from './describe-route.ts'
 import { laneDue } from './dispatch.ts'
 import { tokensDue } from './limits.ts'
 import { type RouteOptions, routeSettings } from './settings.ts'
@@ -22,6 +23,7 @@ export function createRoute(options: RouteOptions = {}): Processor {
       StepReady: (turn, record) => onStepReady(settings, turn, record),
       SlotReleased: (turn, record) => onSlotReleased(settings, turn, record),
       WorkerChanged: onWorkerChanged,
+      DescribeRoute: onDescribeRoute,
     }),
     due: [
       silenceDue(settings),

@@ -14,6 +14,7 @@ export const RECORDS = {
   10: route.StepReady,
   11: route.SlotReleased,
   12: route.WorkerChanged,
+  13: route.DescribeRoute,
   20: execute.ExecuteStep,
   21: execute.CancelStep,
   30: result.AttemptFinished,
@@ -60,6 +61,7 @@ export type EventRecord = RecordOfKind<
     | 'StepReady'
     | 'SlotReleased'
     | 'WorkerChanged'
+    | 'DescribeRoute'
     | 'ExecuteStep'
     | 'CancelStep'
     | 'AttemptFinished'

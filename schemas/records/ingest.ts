@@ -22,6 +22,7 @@ const replayFields = {
   /** The run that failed. */
   of: runId,
   replayId: string,
+  /** Empty: no letter, for a run that is run again as a whole. */
   letterId: string,
   /** Steps whose outputs are taken over instead of being run again. */
   completed: arrayOf(struct(takenOverFields)),

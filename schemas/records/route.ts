@@ -1,6 +1,6 @@
 import { defineRecord, int, long, nullable, oneOf, type RecordOf, string } from '../define.ts'
 import { POOLS } from '../topics.ts'
-import { runId, stepId, tenantId } from './shared.ts'
+import { replyTo, runId, stepId, tenantId } from './shared.ts'
 
 /** A step may be executed: route queues or assigns it. Its input is rendered when it is assigned. */
 export const StepReady = defineRecord('StepReady', 1, {
@@ -34,3 +34,7 @@ export const WorkerChanged = defineRecord('WorkerChanged', 1, {
   capacity: int,
 })
 export type WorkerChanged = RecordOf<typeof WorkerChanged>
+
+/** Asks a task what it has assigned, to whom, and what waits; nothing changes. */
+export const DescribeRoute = defineRecord('DescribeRoute', 1, { replyTo })
+export type DescribeRoute = RecordOf<typeof DescribeRoute>

@@ -18,6 +18,7 @@ import { DEFAULT_TENANT } from '../../schemas/ids.ts'
 import type { Log } from '../../topology/log/port.ts'
 import { Node } from '../../topology/node/node.ts'
 import { createTopology } from '../../topology/topology.ts'
+import { checkAnswer } from './conforms.ts'
 
 export interface Answer {
   readonly status: number
@@ -124,8 +125,10 @@ export async function openWorld({
         ...(payload === undefined ? {} : { payload: (json ? JSON.stringify(payload) : payload) as string | Buffer }),
       })
       const { statusCode, body } = response
-      const isJson = String(response.headers['content-type']).startsWith('application/json')
-      return { status: statusCode, headers: response.headers, body: isJson ? JSON.parse(body) : body }
+      const type = String(response.headers['content-type'])
+      const read = type.startsWith('application/json') ? JSON.parse(body) : body
+      checkAnswer(method, url, statusCode, type, read)
+      return { status: statusCode, headers: response.headers, body: read }
     },
     async publish(document, headers = {}) {
       // without tasks nobody numbers versions

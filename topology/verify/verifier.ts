@@ -218,6 +218,7 @@ const TOPIC_OF: { readonly [K in RecordKind]?: string } = {
   SubmitRun: 'ingest',
   StepReady: 'route',
   SlotReleased: 'route',
+  DescribeRoute: 'route',
   WorkerChanged: 'route',
   ExecuteStep: 'execute',
   CancelStep: 'execute',

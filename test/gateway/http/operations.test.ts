@@ -76,7 +76,7 @@ describe('topics', () => {
   it.each([
     ['evnts', '', 404, /"evnts".*'events'/],
     ['events', '?partition=9', 400, /'partition' is "9"/],
-    ['events', '?from=later', 400, /first, end or an offset/],
+    ['events', '?from=later', 400, /first, end, an offset or an instant/],
   ])('refuses %s%s', async (topic, query, status, message) => {
     const answer = await world.call('GET', `/api/v1/topics/${topic}/records${query}`)
     expect(answer.status).toBe(status)

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { mergePatchText } from '../../../processors/dlq/merge-patch.ts'
-import { asJsonText } from '../../../schemas/json.ts'
+import { asJsonText } from '../../schemas/json.ts'
+import { mergePatchText } from '../../schemas/merge-patch.ts'
 
 // RFC 7396, appendix A, then keys that are no ordinary properties
 it.each([

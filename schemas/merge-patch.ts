@@ -1,4 +1,4 @@
-import { type Json, type JsonText, parseJson, toJsonText } from '../../schemas/json.ts'
+import { type Json, type JsonText, parseJson, toJsonText } from './json.ts'
 
 type JsonObject = { readonly [key: string]: Json }
 

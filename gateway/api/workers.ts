@@ -1,0 +1,63 @@
+/** `/api/v1/pools` and `/api/v1/workers` */
+import { POOLS } from '../../schemas/topics.ts'
+import * as common from './common.ts'
+import { json, operation } from './operation.ts'
+import { choice, integer, list, named, nullable, object, optional, text } from './schema.ts'
+
+const tag = 'workers'
+const poolName = choice('Pool.', POOLS)
+const count = (description: string) => integer(description, 0)
+
+const pool = named(
+  'Pool',
+  object({
+    pool: poolName,
+    workers: count('Who execute steps of it.'),
+    capacity: count('Attempts at once, of all of them.'),
+    in_flight: count('Attempts assigned and not ended.'),
+    waiting: count('Steps that wait to be assigned.'),
+    partitions: list(
+      object({
+        partition: count('Partition.'),
+        worker_id: nullable(text('Who has it.')),
+        in_flight: count('Attempts assigned and not ended.'),
+        next_offset: count('End of the partition.'),
+        finished_offset: count('Everything before it is finished.'),
+        lag: count('Records that are not.'),
+      }),
+    ),
+  }),
+)
+
+export const listPools = operation({
+  method: 'GET',
+  path: '/api/v1/pools',
+  tag,
+  summary: 'List pools of workers, with what waits in each',
+  answers: { 200: json(object({ pools: list(pool), at_ms: common.epochMs('As of when.') }), 'Pools.') },
+  errors: ['invalid_request', 'timeout'],
+})
+
+const worker = named(
+  'Worker',
+  object({
+    worker_id: text('Worker.'),
+    pool: poolName,
+    capacity: count('Attempts at once.'),
+    in_flight: count('Attempts assigned to it and not ended.'),
+    partitions: list(count('Partition.'), 'Of the pool, that it has.'),
+    seen_at_ms: common.epochMs('The last sign of life, to within some seconds.'),
+  }),
+)
+
+export const listWorkers = operation({
+  method: 'GET',
+  path: '/api/v1/workers',
+  tag,
+  summary: 'List workers',
+  query: { pool: optional(poolName) },
+  answers: {
+    200: json(object({ workers: list(worker), at_ms: common.epochMs('As of when.') }), 'Workers, by pool and name.'),
+  },
+  errors: ['invalid_request', 'timeout'],
+})
