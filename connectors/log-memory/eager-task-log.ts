@@ -16,7 +16,7 @@ import { indexOfOffset, partitionLog } from './storage.ts'
 export class EagerTaskLog implements TaskLog, Owner {
   readonly taskId: number
   readonly start: TaskStart
-  readonly maxOutstanding = 8
+  readonly maxOutstanding: number
   /** Grows with every owner. */
   readonly epoch: number
   readonly #client: MemoryClient
@@ -34,6 +34,7 @@ export class EagerTaskLog implements TaskLog, Owner {
     this.#process = process
     this.epoch = epoch
     this.taskId = taskId
+    this.maxOutstanding = client.storage.options.maxOutstanding ?? 8
     this.start = {
       committed: new Map(state.committed),
       changelogPosition: state.position,

@@ -24,7 +24,7 @@ export interface MemoryFaults {
   /** Eager storage: so many records were seen and are gone. */
   takenBack?(records: number): void
   /** Eager storage: a task was ended because it had read records that are gone. */
-  readTooFar?(): void
+  readTooFar?(who: 'task' | 'member'): void
   /** How many offsets are left out before the next batch of a partition, as transaction markers do. Default 0. */
   gap?(): number
 }

@@ -273,12 +273,12 @@ export class MemoryProcess {
     if (this.#condition === 'dead') return
     for (const owner of this.#owners.values()) {
       if (!owner.readTooFar) continue
-      this.#client.faults.readTooFar?.()
+      this.#client.faults.readTooFar?.('task')
       owner.end(error)
     }
     for (const reader of this.#poolReaders) {
       if (!reader.readTooFar) continue
-      this.#client.faults.readTooFar?.()
+      this.#client.faults.readTooFar?.('member')
       reader.vanished(error)
     }
     this.#condition = 'open'

@@ -46,6 +46,8 @@ export interface MemoryStorageOptions {
    * as in the embedded log.
    */
   readonly eager?: boolean
+  /** Commits of one task that eager storage takes before the first of them is durable. Default 8. */
+  readonly maxOutstanding?: number
   /** Larger records are refused. Default 16 MiB. */
   readonly maxRecordBytes?: number
   /** Fold the changelog when it has more batches than this. Default 64. */

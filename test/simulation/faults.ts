@@ -25,6 +25,7 @@ export const FAULT_NAMES = [
   'offset_gap',
   'visible_records_taken_back',
   'task_read_too_far',
+  'member_read_too_far',
   'crash',
   'crash_with_commit_in_flight',
   'restart',
@@ -110,7 +111,7 @@ export function createFaults(random: Prng, intensity: number, eager: boolean, no
       },
       latencyMs: (verb) => latency(random, verb, slow) + (verb === 'commit' ? random.int(slowGroups + 1) : 0),
       takenBack: (records) => plan.struck('visible_records_taken_back', records),
-      readTooFar: () => plan.struck('task_read_too_far'),
+      readTooFar: (who) => plan.struck(`${who}_read_too_far`),
       gap: () => (plan.strike('offset_gap', 0.05) ? 1 + random.int(3) : 0),
     },
   }

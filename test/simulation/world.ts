@@ -70,6 +70,7 @@ export function createWorld(options: SimulationOptions): World {
     messages,
     foldAfterBatches: shape.pick([2, 8, 64]),
     eager,
+    maxOutstanding: random.fork('outstanding').pick([1, 2, 8]),
   })
   options.plant?.storage?.(storage)
   const problems: string[] = []

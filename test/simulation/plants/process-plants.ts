@@ -1,6 +1,5 @@
 /** Bugs in how a process takes back what it showed before it was durable. Only histories with eager storage can tell. */
 import { EagerPoolPartition } from '../../../connectors/log-memory/eager-pool-partition.ts'
-import { EagerTaskLog } from '../../../connectors/log-memory/eager-task-log.ts'
 import { MemoryProcess } from '../../../connectors/log-memory/process.ts'
 import type { Plant } from './plant.ts'
 
@@ -14,18 +13,6 @@ export const vanishedRecordStays: Plant = {
     }
     return () => {
       MemoryProcess.prototype.vanish = vanish
-    }
-  },
-}
-
-export const readerNotEnded: Plant = {
-  name: 'reader-not-ended',
-  meaning: 'a task that has read records which are gone goes on',
-  install() {
-    const original = Object.getOwnPropertyDescriptor(EagerTaskLog.prototype, 'readTooFar')!
-    Object.defineProperty(EagerTaskLog.prototype, 'readTooFar', { ...original, get: () => false })
-    return () => {
-      Object.defineProperty(EagerTaskLog.prototype, 'readTooFar', original)
     }
   },
 }
