@@ -22,6 +22,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   { name: 'blocks', file: 'blocks.ts', what: 'scripts, JMESPath and transformations; 10,000 bad scripts' },
   { name: 'start', file: 'start.ts', what: 'cold start of the process' },
   { name: 'idle', file: 'idle.ts', what: 'CPU of an idle process', on: 'both' },
+  { name: 'read-model', file: 'read-model.ts', what: 'lists over 1,000,000 finished and 10,000 live runs' },
   { name: 'http', file: 'http.ts', what: 'POST /api/v1/runs accepted per second beside bare Fastify' },
   { name: 'batch', file: 'batch.ts', what: 'runs accepted per second in batches beside single posts' },
   { name: 'hop', file: 'hop.ts', what: 'one hop of a task: record in, transaction committed', on: 'kafka' },

@@ -39,13 +39,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const folder = await mkdtemp(join(tmpdir(), 'beamline-postgres-'))
   const warden = startWarden(folder)
   const owner = await unprivileged()
-  if (owner.uid !== undefined) await chown(folder, owner.uid, owner.gid)
+  if (owner !== null) await chown(folder, owner.uid, owner.gid)
   const data = join(folder, 'data')
   const server = new Server(programs, data, await freePort(), owner, options)
   try {
     const access = ['--username', USER, '--auth', 'trust']
     const words = ['--pgdata', data, ...access, '--encoding', 'UTF8', '--locale', 'C.UTF-8', '--no-sync']
-    await promisify(execFile)(join(programs, 'initdb'), words, { ...owner, cwd: folder })
+    await promisify(execFile)(join(programs, 'initdb'), words, { ...(owner ?? {}), cwd: folder })
     warden.watch(await server.start())
   } catch (error) {
     await server.stop('SIGQUIT')
@@ -70,13 +70,13 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 }
 
 interface Owner {
-  readonly uid?: number
-  readonly gid?: number
+  readonly uid: number
+  readonly gid: number
 }
 
 /** The server refuses to run as root. */
-async function unprivileged(): Promise<Owner> {
-  if (process.getuid?.() !== 0) return {}
+async function unprivileged(): Promise<Owner | null> {
+  if (process.getuid?.() !== 0) return null
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'))
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody')
   if (user === undefined) throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody')
@@ -91,12 +91,18 @@ async function freePort(): Promise<number> {
 class Server {
   readonly url: string
   readonly #command: readonly [program: string, words: readonly string[]]
-  readonly #owner: Owner
+  readonly #owner: Owner | null
   readonly #folder: string
   #process: ChildProcess | null = null
   #output = ''
 
-  constructor(programs: string, data: string, port: number, owner: Owner, { durable, settings }: PostgresOptions) {
+  constructor(
+    programs: string,
+    data: string,
+    port: number,
+    owner: Owner | null,
+    { durable, settings }: PostgresOptions,
+  ) {
     this.url = `postgres://${USER}@127.0.0.1:${port}/postgres`
     const speed = durable === true ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
     const all = {
@@ -119,7 +125,11 @@ class Server {
   /** Resolves with its process id once it takes connections. */
   async start(): Promise<number> {
     const [program, words] = this.#command
-    const child = spawn(program, words, { ...this.#owner, cwd: this.#folder, stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(program, words, {
+      ...(this.#owner ?? {}),
+      cwd: this.#folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#output = (this.#output + text).slice(-4_000)
     })

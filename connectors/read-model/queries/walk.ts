@@ -7,7 +7,7 @@ import type { ListOrder } from '../../../topology/read-model/lists.ts'
 import type { ReadTables } from '../tables.ts'
 
 /** Rows looked at for one page. */
-export const MAX_EXAMINED = 10_000
+export const MAX_EXAMINED = 5_000
 
 export type Rows = SelectQueryBuilder<ReadTables, keyof ReadTables, object>
 

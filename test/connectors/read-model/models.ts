@@ -10,7 +10,6 @@ import { homeOf, type RunId } from '../../../schemas/ids.ts'
 import type { EventRecord } from '../../../schemas/records/index.ts'
 import type { Log } from '../../../topology/log/port.ts'
 import type { ReadModel } from '../../../topology/read-model/port.ts'
-import { testPostgres } from '../../support/postgres.ts'
 
 export const PARTITIONS = 2
 
@@ -35,6 +34,8 @@ export type OpenStage = (options?: OpenOptions) => Promise<Stage>
 
 /** By name; on Postgres only where there is one. */
 export async function openers(): Promise<readonly (readonly [name: string, open: OpenStage])[]> {
+  // Only within a test run, so that processes that tests start can use the rest of this.
+  const { testPostgres } = await import('../../support/postgres.ts')
   const postgres = await testPostgres()
   const sqlite: OpenStage = (options = {}) =>
     openStage((log, problems) =>

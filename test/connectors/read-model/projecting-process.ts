@@ -1,0 +1,8 @@
+/** A process that projects the embedded log of a folder to a database until it is ended: `node projecting-process.ts FOLDER URL`. */
+import { realEnvironment as environment } from '../../../connectors/environment.ts'
+import { openEmbeddedLog } from '../../../connectors/log-embedded/embedded-log.ts'
+import { openOnPostgres, PARTITIONS } from './models.ts'
+
+const [folder, url] = process.argv.slice(2) as [string, string]
+const log = await openEmbeddedLog({ folder, partitions: PARTITIONS, environment })
+await openOnPostgres(url, log, { onProblem: (message) => console.error(message) })
