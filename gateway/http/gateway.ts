@@ -91,7 +91,10 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
       closed = true
       waits.end()
       const ended = app.close()
+      // a connection whose last answer is just done is not idle yet when Fastify looks for idle ones
+      const cancelCut = environment.after(CLOSE_GRACE_MS, () => app.server.closeAllConnections())
       await (front === undefined ? ended : front.close(CLOSE_GRACE_MS))
+      cancelCut()
       replies.close()
       await ended
       definitions.close()
