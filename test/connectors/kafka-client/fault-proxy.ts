@@ -8,9 +8,9 @@ import { Reader } from '../../../connectors/kafka-client/wire.ts'
 
 /**
  * `lose`: the broker carries it out, and the connection ends instead of the answer. `late`: the connection ends at once, and the broker gets the request
- * after `lateMs`, with nobody to listen. `refuse`: the connection ends and the request is never seen.
+ * after `lateMs`, with nobody to listen. `refuse`: the connection ends and the request is never seen. `swallow`: as `lose`, and the connection stays.
  */
-export type Fault = 'lose' | 'late' | 'refuse' | null
+export type Fault = 'lose' | 'late' | 'refuse' | 'swallow' | null
 
 export interface FaultProxy {
   readonly brokers: readonly string[]
@@ -81,7 +81,7 @@ interface Context {
 
 interface Asked {
   readonly apiKey: number
-  readonly lose: boolean
+  readonly fault: Fault
 }
 
 function relay(client: Socket, broker: Socket, context: Context): void {
@@ -109,7 +109,7 @@ function relay(client: Socket, broker: Socket, context: Context): void {
           setTimeout(() => broker.destroy(), 5_000).unref()
         }, context.lateMs)
       } else {
-        asked.set(frame.readInt32BE(8), { apiKey, lose: fault === 'lose' })
+        asked.set(frame.readInt32BE(8), { apiKey, fault })
         if (!client.destroyed) broker.write(frame)
       }
     }),
@@ -119,8 +119,8 @@ function relay(client: Socket, broker: Socket, context: Context): void {
     frames((frame) => {
       const about = asked.get(frame.readInt32BE(4))
       asked.delete(frame.readInt32BE(4))
-      if (about?.lose) client.destroy()
-      if (client.destroyed) return
+      if (about?.fault === 'lose') client.destroy()
+      if (client.destroyed || about?.fault === 'swallow') return
       if (about?.apiKey === METADATA) nameProxyInMetadata(frame, context.portOf)
       if (about?.apiKey === FIND_COORDINATOR) nameProxyInCoordinator(frame, context.portOf)
       client.write(frame)

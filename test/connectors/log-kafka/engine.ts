@@ -30,10 +30,12 @@ export interface EngineOptions {
   readonly concurrency?: number
   readonly onCommit?: (stats: CommitStats) => void
   readonly onTrouble?: (what: string, error: unknown) => void
+  /** A submission was written. */
+  readonly onSubmitted?: (runId: RunId) => void
 }
 
 export async function startEngine(log: Log, options: EngineOptions): Promise<Engine> {
-  const { workerId, steps = 3, concurrency = 64, onCommit, onTrouble } = options
+  const { workerId, steps = 3, concurrency = 64, onCommit, onTrouble, onSubmitted } = options
   const blocks = builtInBlocks(realEnvironment)
   const node = new Node({
     log,
@@ -84,6 +86,7 @@ export async function startEngine(log: Log, options: EngineOptions): Promise<Eng
       const ended = new Promise<string>((resolve) => waiting.set(runId, resolve))
       const record = submission(flow, toJsonText({ index, text: 'x'.repeat(900) }), runId, Date.now())
       await log.append([out('ingest', homeOf(runId, log.partitions), runId, record)])
+      onSubmitted?.(runId)
       return ended
     },
     async close() {
