@@ -30,8 +30,8 @@ export interface CallOptions {
   readonly log?: ((line: BlockLogLine) => void) | undefined
 }
 
-/** How long an interrupted call may go on. */
-const INTERRUPT_GRACE_MS = 25
+/** How long an interrupted call may go on; to start another thread takes longer still, and a busy machine is slow to interrupt. */
+const INTERRUPT_GRACE_MS = 100
 
 const BATCH = 32
 
