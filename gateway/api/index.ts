@@ -1,4 +1,5 @@
 /** All routes, by the names that clients know them by. */
+import * as blocks from './blocks.ts'
 import * as deadLetters from './dead-letters.ts'
 import * as flows from './flows.ts'
 import * as runs from './runs.ts'
@@ -41,6 +42,12 @@ export const API = {
   putTenant: tenants.putTenant,
   listPools: workers.listPools,
   listWorkers: workers.listWorkers,
+  listBlocks: blocks.listBlocks,
+  getBlock: blocks.getBlock,
+  getBlockVersion: blocks.getBlockVersion,
+  listBlocksOlder: blocks.listBlocksOlder,
+  getBlockOlder: blocks.getBlockOlder,
+  getBlockVersionOlder: blocks.getBlockVersionOlder,
   streamEvents: status.streamEvents,
   getHealth: status.getHealth,
   getHealthOlder: status.getHealthOlder,

@@ -1,39 +1,21 @@
 /** A server's HTTP interface, as commands use it. Failures become errors with an exit code. */
+import { ApiError, type Client, createClient } from '../client/client.ts'
 import { CliError, EXIT } from './cli-error.ts'
 
-export type Answer = { readonly [name: string]: unknown }
+export type Api = Client
 
-export interface Api {
-  /** @throws {CliError} */
-  call(method: 'GET' | 'POST', path: string, options?: CallOptions): Promise<Answer>
-}
-
-export interface CallOptions {
-  readonly body?: string | Uint8Array
-  readonly contentType?: string
-  readonly signal?: AbortSignal
-}
-
+/** Calls throw {@link CliError}, and what aborting them throws. */
 export function createApi(url: string, tenant: string | null): Api {
-  return {
-    async call(method, path, { body, contentType = 'application/json', signal } = {}) {
-      const response = await fetch(new URL(path, url), {
-        method,
-        headers: {
-          ...(body === undefined ? {} : { 'content-type': contentType }),
-          ...(tenant === null ? {} : { 'x-tenant-id': tenant }),
-        },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : new Uint8Array(body) }),
-        ...(signal === undefined ? {} : { signal }),
-      }).catch((error: unknown) => {
-        if (signal?.aborted) throw error
-        throw unreachable(url, error)
-      })
-      const answer = parsed(await response.text())
-      if (response.ok) return answer
-      throw refused(response.status, answer, response.headers.get('retry-after'))
-    },
-  }
+  const client = createClient({ url, ...(tenant === null ? {} : { tenant }) })
+  const calls = Object.entries(client).map(([name, call]) => [
+    name,
+    (request?: { readonly signal?: AbortSignal }) =>
+      (call as (request: unknown) => Promise<unknown>)(request).catch((error: unknown) => {
+        if (request?.signal?.aborted === true) throw error
+        throw error instanceof ApiError ? refused(error) : unreachable(url, error)
+      }),
+  ])
+  return Object.fromEntries(calls) as Api
 }
 
 function unreachable(url: string, error: unknown): CliError {
@@ -60,14 +42,6 @@ export class Refused extends CliError {
   }
 }
 
-interface ErrorBody {
-  readonly error?: { readonly code?: string; readonly message?: string; readonly details?: ErrorDetails }
-  readonly context?: { readonly request_id?: string }
-}
-interface ErrorDetails {
-  readonly problems?: readonly Problem[]
-}
-
 /** One thing wrong with a document. */
 export interface Problem {
   readonly path?: string
@@ -83,20 +57,8 @@ const HINTS: { readonly [code: string]: string } = {
   rate_limit_exceeded: 'Try again later.',
 }
 
-function refused(status: number, answer: Answer, retryAfter: string | null): Refused {
-  const { error, context } = answer as ErrorBody
-  const message = error?.message ?? `the server answered ${status}`
-  const known = HINTS[error?.code ?? '']
-  const hint =
-    known ?? (status >= 500 ? `The server's log has more under ${context?.request_id ?? 'the request'}.` : null)
-  return new Refused(status, message, hint, Number(retryAfter ?? 1), error?.details?.problems ?? [])
-}
-
-function parsed(text: string): Answer {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Answer) : { value }
-  } catch {
-    return { text }
-  }
+function refused({ status, code, message, details, retryAfterS, requestId }: ApiError): Refused {
+  const more = status >= 500 ? `The server's log has more under ${requestId ?? 'the request'}.` : null
+  const problems = (details.problems ?? []) as readonly Problem[]
+  return new Refused(status, message, HINTS[code] ?? more, retryAfterS ?? 1, problems)
 }

@@ -16,14 +16,14 @@ export function addBlockCommands(program: Command, act: Act): void {
 }
 
 async function list(shell: Shell): Promise<void> {
-  const answer = await shell.api.call('GET', '/api/v1/blocks')
+  const answer = await shell.api.listBlocks()
   const blocks = answer.blocks as readonly Brief[]
   const width = Math.max(...blocks.map(({ type }) => type.length))
   shell.print(answer, blocks.map(({ type, pool, summary }) => `${type.padEnd(width)}  ${pool}  ${summary}`).join('\n'))
 }
 
 async function show(shell: Shell, type: string): Promise<void> {
-  const answer = await shell.api.call('GET', `/api/v1/blocks/${encodeURIComponent(type)}`)
+  const answer = await shell.api.getBlock({ params: { type } })
   shell.print(answer, blockText(answer as unknown as BlockDescription))
 }
 

@@ -21,7 +21,7 @@ export function addFlowCommands(program: Command, act: Act): void {
 
 async function publish(shell: Shell, file: string): Promise<void> {
   const body = await readInput(shell, file)
-  const call = shell.api.call('POST', '/api/v1/flows', { body, contentType: 'application/yaml' })
+  const call = shell.api.publishFlow({ body, contentType: 'application/yaml' })
   const answer = await call.catch((error: unknown) => {
     if (shell.json || !(error instanceof Refused) || error.problems.length === 0) throw error
     throw notPublishable(file, error.problems)
@@ -60,7 +60,9 @@ function problemLine(file: string, { line, column, path = '', message }: Problem
 }
 
 async function list(shell: Shell): Promise<void> {
-  const answer = await shell.api.call('GET', '/api/v1/flows')
-  const flows = answer.flows as readonly { readonly flow: string; readonly version: number }[]
-  shell.print(answer, flows.map(({ flow, version }) => `${flow} version ${version}`).join('\n') || 'no flows yet')
+  const answer = await shell.api.listFlows()
+  shell.print(
+    answer,
+    answer.flows.map(({ flow, version }) => `${flow} version ${version}`).join('\n') || 'no flows yet',
+  )
 }

@@ -58,10 +58,10 @@ async function sendChunk(shell: Shell, chunk: readonly string[], totals: Totals)
   totals.sent += chunk.length
   if (chunk.every((line) => line.trim() === '')) return
   const answer = await sendPatiently(shell, chunk.join('\n'))
-  totals.appended += Number(answer.appended)
-  totals.refused += Number(answer.refused)
-  for (const record of answer.records as readonly { readonly line: number; readonly error?: string }[]) {
-    if (record.error !== undefined) shell.stderr.write(`line ${first + record.line}: ${record.error}\n`)
+  totals.appended += answer.appended
+  totals.refused += answer.refused
+  for (const record of answer.records) {
+    if ('error' in record) shell.stderr.write(`line ${first + record.line}: ${record.error}\n`)
   }
 }
 
@@ -69,10 +69,7 @@ async function sendChunk(shell: Shell, chunk: readonly string[], totals: Totals)
 async function sendPatiently(shell: Shell, body: string) {
   for (;;) {
     try {
-      return await shell.api.call('POST', '/api/v1/topics/ingest/records', {
-        body,
-        contentType: 'application/x-ndjson',
-      })
+      return await shell.api.publishRecords({ params: { topic: 'ingest' }, body })
     } catch (error) {
       if (!(error instanceof Refused) || error.exitCode !== EXIT.busy || shell.interrupted.aborted) throw error
       shell.stderr.write(`${error.message}; trying again in ${error.retryAfterS} s\n`)

@@ -1,6 +1,6 @@
 /** `beamline run` */
 import type { Command } from 'commander'
-import type { Answer } from './api.ts'
+import type { Api, RequestOf } from '../client/client.ts'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import { runText } from './run-text.ts'
@@ -34,7 +34,7 @@ export function addRunCommands(program: Command, act: Act): void {
     .description('show a run with its steps')
     .action(
       act(async (shell, runId: string) => {
-        const answer = await shell.api.call('GET', `/api/v1/runs/${encodeURIComponent(runId)}`)
+        const answer = await shell.api.getRun({ params: { run_id: runId } })
         shell.print(answer, runText(answer))
       }),
     )
@@ -59,11 +59,10 @@ async function submit(shell: Shell, flow: string, options: SubmitOptions): Promi
     input: text === undefined ? {} : parsedInput(text),
     ...(options.key === undefined ? {} : { idempotency_key: options.key }),
   })
-  const query = options.wait === undefined ? '' : `?wait=${encodeURIComponent(options.wait)}`
-  const answer = await shell.api.call('POST', `/api/v1/runs${query}`, { body })
-  const ended = 'steps' in answer
-  shell.print(answer, ended ? runText(answer) : `${answer.run_id} ${answer.status}`)
-  if (ended && answer.status !== 'completed') shell.exitWith(EXIT.failed)
+  const query = options.wait === undefined ? {} : { wait: options.wait }
+  const answer = await shell.api.submitRun({ query, body })
+  shell.print(answer, 'steps' in answer ? runText(answer) : `${answer.run_id} ${answer.status}`)
+  if ('steps' in answer && answer.status !== 'completed') shell.exitWith(EXIT.failed)
 }
 
 function parsedInput(text: string): unknown {
@@ -79,19 +78,18 @@ function parsedInput(text: string): unknown {
 }
 
 async function list(shell: Shell, { flow, status, limit }: ListOptions): Promise<void> {
-  const query = new URLSearchParams({ limit })
-  if (flow !== undefined) query.set('flow', flow)
-  if (status !== undefined) query.set('status', status)
-  const answer = await shell.api.call('GET', `/api/v1/runs?${query}`)
-  const lines = (answer.runs as readonly Answer[]).map((run) => {
-    const at = new Date(Number(run.accepted_at_ms)).toISOString()
-    return `${run.run_id}  ${String(run.status).padEnd(9)}  ${at}  ${run.flow} v${run.version}`
+  // as they were given: what is wrong with one of them, the server knows to say
+  const query = { limit, flow, status } as unknown as RequestOf<Api['listRuns']>['query'] & object
+  const answer = await shell.api.listRuns({ query })
+  const lines = answer.runs.map((run) => {
+    const at = new Date(run.accepted_at_ms).toISOString()
+    return `${run.run_id}  ${run.status.padEnd(9)}  ${at}  ${run.flow} v${run.version}`
   })
   shell.print(answer, lines.join('\n') || 'no runs')
 }
 
 async function cancel(shell: Shell, runId: string, reason: string | undefined): Promise<void> {
-  const body = JSON.stringify(reason === undefined ? {} : { reason })
-  const answer = await shell.api.call('POST', `/api/v1/runs/${encodeURIComponent(runId)}/cancel`, { body })
+  const body = reason === undefined ? {} : { reason }
+  const answer = await shell.api.cancelRun({ params: { run_id: runId }, body })
   shell.print(answer, `${answer.run_id} ${answer.status}`)
 }

@@ -1,14 +1,12 @@
 /** A run for a person at a terminal. */
-import type { Answer } from './api.ts'
+import type { AnswerOf, Api } from '../client/client.ts'
 
-interface ShownError {
-  readonly code?: string
-  readonly message?: string
-}
+export type Run = AnswerOf<Api['getRun']>
+type Step = Run['steps'][number]
 
-export function runText(run: Answer): string {
-  const steps = run.steps as readonly Answer[]
-  const width = Math.max(0, ...steps.map((step) => String(step.step_id).length))
+export function runText(run: Run): string {
+  const { steps } = run
+  const width = Math.max(0, ...steps.map((step) => step.step_id.length))
   return [
     `${run.run_id}  ${run.flow} v${run.version}  ${run.status}${duration(run.accepted_at_ms, run.finished_at_ms)}`,
     ...errorLine('  ', run.error),
@@ -18,20 +16,18 @@ export function runText(run: Answer): string {
   ].join('\n')
 }
 
-function stepLines(step: Answer, width: number): string[] {
-  const attempts = Number(step.attempt) > 1 ? `, attempt ${step.attempt}` : ''
-  const reason = typeof step.reason === 'string' ? ` (${step.reason})` : ''
+function stepLines(step: Step, width: number): string[] {
+  const attempts = step.attempt > 1 ? `, attempt ${step.attempt}` : ''
+  const reason = step.reason !== null ? ` (${step.reason})` : ''
   const time = duration(step.started_at_ms, step.finished_at_ms)
-  const head = `  ${String(step.step_id).padEnd(width)}  ${step.status}${reason}${attempts}${time}`
+  const head = `  ${step.step_id.padEnd(width)}  ${step.status}${reason}${attempts}${time}`
   return [head, ...errorLine(`    ${' '.repeat(width)}`, step.error)]
 }
 
-function errorLine(indent: string, error: unknown): string[] {
-  if (typeof error !== 'object' || error === null) return []
-  const { code, message } = error as ShownError
-  return [`${indent}${code}: ${message}`]
+function errorLine(indent: string, error: Run['error']): string[] {
+  return error === null ? [] : [`${indent}${error.code}: ${error.message}`]
 }
 
-function duration(from: unknown, to: unknown): string {
-  return typeof from === 'number' && typeof to === 'number' ? ` in ${to - from} ms` : ''
+function duration(from: number | null, to: number | null): string {
+  return from !== null && to !== null ? ` in ${to - from} ms` : ''
 }

@@ -1,21 +1,19 @@
 /** Prints a topic's records, each partition in its order. */
-import type { Answer } from './api.ts'
+import type { AnswerOf, Api, RequestOf } from '../client/client.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import type { Shell } from './shell.ts'
 import type { TailOptions } from './topic-commands.ts'
 
-interface Page {
-  readonly records: readonly Answer[]
-  readonly next_offset: number
-  readonly end_offset: number
-}
+type Page = AnswerOf<Api['readTopic']>
+type LogRecord = Page['records'][number]
+type Read = RequestOf<Api['readTopic']>
 
 export async function tailTopic(shell: Shell, topic: string, options: TailOptions): Promise<void> {
   const partitions = await partitionsOf(shell, topic, options)
   const stop = new AbortController()
   const signal = AbortSignal.any([stop.signal, shell.interrupted])
   let left = options.limit === undefined ? Number.POSITIVE_INFINITY : positive('--limit', options.limit)
-  const print = (partition: number, record: Answer): void => {
+  const print = (partition: number, record: LogRecord): void => {
     if (left <= 0) return
     shell.stdout.write(`${JSON.stringify({ topic, partition, ...record })}\n`)
     if (--left <= 0) stop.abort()
@@ -28,18 +26,13 @@ async function tailPartition(
   topic: string,
   partition: number,
   { from, follow }: TailOptions,
-  print: (partition: number, record: Answer) => void,
+  print: (partition: number, record: LogRecord) => void,
   signal: AbortSignal,
 ): Promise<void> {
   let next = from
   while (!signal.aborted) {
-    const query = new URLSearchParams({
-      partition: String(partition),
-      from: next,
-      limit: '1000',
-      wait: follow ? '20s' : '0s',
-    })
-    const page = await pageOf(shell, `/api/v1/topics/${topic}/records?${query}`, signal)
+    const query = { partition, from: next, limit: 1000, wait: follow ? '20s' : '0s' }
+    const page = await pageOf(shell, { params: { topic }, query, signal })
     if (page === null) return
     for (const record of page.records) print(partition, record)
     next = String(page.next_offset)
@@ -48,11 +41,11 @@ async function tailPartition(
 }
 
 /** `null` once the command should end. */
-async function pageOf(shell: Shell, path: string, signal: AbortSignal): Promise<Page | null> {
+async function pageOf(shell: Shell, read: Read): Promise<Page | null> {
   try {
-    return (await shell.api.call('GET', path, { signal })) as unknown as Page
+    return await shell.api.readTopic(read)
   } catch (error) {
-    if (signal.aborted) return null
+    if (read.signal?.aborted === true) return null
     throw error
   }
 }
@@ -62,11 +55,10 @@ async function partitionsOf(shell: Shell, topic: string, { from, partition }: Ta
   if (from !== 'first' && from !== 'end') {
     throw new CliError(EXIT.usage, `--from ${from} needs --partition`, 'Offsets count within one partition.')
   }
-  const { partitions } = await shell.api.call('GET', '/api/v1/topics')
-  const known = partitions as readonly { readonly topic: string; readonly partition: number }[]
-  const own = known.filter((entry) => entry.topic === topic).map((entry) => entry.partition)
+  const { partitions } = await shell.api.listTopics()
+  const own = partitions.filter((entry) => entry.topic === topic).map((entry) => entry.partition)
   if (own.length > 0) return own
-  const names = [...new Set(known.map((entry) => entry.topic))].join(', ')
+  const names = [...new Set(partitions.map((entry) => entry.topic))].join(', ')
   throw new CliError(EXIT.failed, `there is no topic '${topic}'; expected ${names}`)
 }
 

@@ -2,8 +2,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { didYouMean } from '../../schemas/flow/nearest.ts'
 import type { Json } from '../../schemas/json.ts'
+import { API } from '../api/index.ts'
 import { RequestError } from '../errors.ts'
-import { queryOf } from './query.ts'
+import { route } from './route.ts'
 
 export interface BlockDescription {
   readonly type: string
@@ -28,14 +29,11 @@ export interface BlockDescription {
 
 /** The list leaves schemas, errors and examples out. The older registry's addresses answer the same. */
 export function registerBlocks(app: FastifyInstance, blocks: readonly BlockDescription[]): void {
-  for (const base of ['/api/v1/blocks', '/api/v1/registry/blocks']) {
-    app.get(base, async (request) => {
-      queryOf(request, [])
-      return { blocks: blocks.map(brief) }
-    })
-    app.get(`${base}/:type`, async (request) => found(blocks, request))
-    app.get(`${base}/:type/:version`, async (request) => found(blocks, request))
+  for (const operation of [API.listBlocks, API.listBlocksOlder]) {
+    route(app, operation, () => ({ blocks: blocks.map(brief) }))
   }
+  const one = [API.getBlock, API.getBlockVersion, API.getBlockOlder, API.getBlockVersionOlder]
+  for (const operation of one) route(app, operation, (request) => found(blocks, request))
 }
 
 function brief({ type, version, pool, source, summary, takes_secrets, pure }: BlockDescription): object {
@@ -43,7 +41,6 @@ function brief({ type, version, pool, source, summary, takes_secrets, pure }: Bl
 }
 
 function found(blocks: readonly BlockDescription[], request: FastifyRequest): BlockDescription {
-  queryOf(request, [])
   const { type, version } = request.params as { readonly type: string; readonly version?: string }
   const block = blocks.find((known) => known.type === type)
   if (block === undefined) {

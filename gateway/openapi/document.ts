@@ -19,6 +19,7 @@ const TAGS: { readonly [tag: string]: string } = {
   topics: 'The log itself.',
   tenants: 'Limits and shares.',
   workers: 'Who executes steps.',
+  blocks: 'What steps may do.',
   stream: 'What happens, as it happens.',
   status: 'How the process is.',
 }

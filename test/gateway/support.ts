@@ -7,6 +7,7 @@ import { createMemoryStorage } from '../../connectors/log-memory/storage.ts'
 import { createGatewayMetrics, createRegistry } from '../../connectors/metrics/metrics.ts'
 import { createTaskMetrics } from '../../connectors/metrics/task-metrics.ts'
 import { openSqliteReadModel } from '../../connectors/read-model/sqlite/sqlite-read-model.ts'
+import { registerBlocks } from '../../gateway/http/blocks.ts'
 import { createGateway, type Gateway } from '../../gateway/http/gateway.ts'
 import { outRecord } from '../../gateway/out-record.ts'
 import type { Admission, GatewayOptions, Logger } from '../../gateway/ports.ts'
@@ -111,6 +112,7 @@ export async function openWorld({
     isReady: () => node.isReady(),
     options,
   })
+  registerBlocks(gateway.app, [])
   const world: World = {
     log,
     gateway,
