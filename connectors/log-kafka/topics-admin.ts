@@ -10,6 +10,7 @@ import type { ExistingTopic, TopicChange, TopicsPlan } from './topics-plan.ts'
 const TOPIC = 2
 const SET_ON_TOPIC = 1
 const ALREADY_EXISTS = 'TOPIC_ALREADY_EXISTS'
+const DENIED = 'TOPIC_AUTHORIZATION_FAILED'
 const READY_TRIES = 100
 const READY_WAIT_MS = 100
 
@@ -69,7 +70,7 @@ async function configsOf(
       ]),
     )
   } catch (error) {
-    if ((error as { type?: unknown }).type === 'TOPIC_AUTHORIZATION_FAILED') return null
+    if ((error as { type?: unknown }).type === DENIED) return null
     throw error
   }
 }
@@ -80,7 +81,11 @@ export async function applyTopics(client: KafkaClient, plan: TopicsPlan, environ
   const changes = plan.flatMap((step) => (step.kind === 'alter' ? [step] : []))
   try {
     if (creations.length > 0) await createTopics(client, creations, environment)
-    if (changes.length > 0) await alterTopics(client.admin, changes)
+    if (changes.length > 0) {
+      await alterTopics(client.admin, changes).catch((error: unknown) => {
+        throw denial(error, 'AlterConfigs', changes) ?? error
+      })
+    }
   } catch (error) {
     throw readError(error)
   }
@@ -100,7 +105,7 @@ async function createTopics(
   }))
   // waiting for leaders it fails where one is not known at once
   await client.admin.createTopics({ topics: made, waitForLeaders: false }).catch((error: unknown) => {
-    if (!alreadyExists(error)) throw error
+    if (!alreadyExists(error)) throw denial(error, 'Create', made) ?? error
   })
   await untilReady(client, topics, environment)
 }
@@ -108,6 +113,21 @@ async function createTopics(
 function alreadyExists(error: unknown): boolean {
   const { type, errors } = error as { type?: unknown; errors?: readonly unknown[] }
   return type === ALREADY_EXISTS || (errors?.every(alreadyExists) ?? false)
+}
+
+/** The admin client's own words name neither the topic nor what is missing. */
+function denial(error: unknown, operation: string, topics: readonly { readonly topic: string }[]): LogError | null {
+  const { type, errors = [], topic } = error as { type?: unknown; errors?: readonly unknown[]; topic?: string }
+  if (type === DENIED) {
+    const names = topic ?? [...new Set(topics.map((each) => each.topic))].join(', ')
+    const message = `${operation} of topic ${names}: the broker answered ${DENIED}; needed is an ACL that allows ${operation} on the topic`
+    return new LogError('NOT_AUTHORIZED', message, { cause: error })
+  }
+  for (const each of errors) {
+    const found = denial(each, operation, topics)
+    if (found !== null) return found
+  }
+  return null
 }
 
 async function untilReady(
