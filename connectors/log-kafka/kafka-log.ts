@@ -30,7 +30,8 @@ import { openTaskOn } from './task-opening.ts'
 
 const MIB = 1 << 20
 const DEFAULT_SESSION_MS = 6_000
-const MAX_HEARTBEAT_MS = 2_000
+/** Members hear of a rebalance by it: it is most of the time that one takes. */
+const MAX_HEARTBEAT_MS = 500
 const DEFAULT_REBALANCE_MS = 60_000
 const DEFAULT_TRANSACTION_MS = 15_000
 const DEFAULT_SETTLE_MS = 60_000
@@ -89,7 +90,7 @@ function timingsOf(options: KafkaLogOptions): Timings {
   const { sessionTimeoutMs = DEFAULT_SESSION_MS } = options
   return {
     sessionTimeoutMs,
-    heartbeatMs: options.heartbeatMs ?? Math.min(Math.floor(sessionTimeoutMs / 3), MAX_HEARTBEAT_MS),
+    heartbeatMs: options.heartbeatMs ?? Math.min(Math.floor(sessionTimeoutMs / 4), MAX_HEARTBEAT_MS),
     rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? DEFAULT_REBALANCE_MS,
     transactionTimeoutMs: options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_MS,
     settleAfterMs: options.settleAfterMs ?? DEFAULT_SETTLE_MS,

@@ -20,7 +20,7 @@ export interface KafkaLogOptions {
   readonly topics?: TopicOptions
   /** Silence after which a process counts as dead, and its tasks and steps go to others. Default 6,000. */
   readonly sessionTimeoutMs?: number
-  /** Default a third of the session timeout, 2,000 at most. */
+  /** Default a quarter of the session timeout, 500 at most. */
   readonly heartbeatMs?: number
   /** How long a process may take to hand over the partitions of a pool. Default 60,000. */
   readonly rebalanceTimeoutMs?: number
