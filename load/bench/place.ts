@@ -6,8 +6,8 @@ import type { LogChoice } from '../../connectors/open-log.ts'
 import { startKafka } from '../kafka/cluster.ts'
 
 /** For scripts that are started by a script which has a broker. */
-const BROKERS = 'BEAMLINE_BENCH_BROKERS'
-const FOLDER = 'BEAMLINE_BENCH_KAFKA_FOLDER'
+const BROKERS = 'BENCH_KAFKA_BROKERS'
+const FOLDER = 'BENCH_KAFKA_FOLDER'
 
 export interface BenchKafka {
   readonly brokers: readonly string[]
