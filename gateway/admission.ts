@@ -45,6 +45,7 @@ export function createAdmission(
         503,
         `${undecided} submissions wait to be decided; the bound is ${maxUndecided}`,
         RETRY_AFTER_WORK_S,
+        maxUndecided,
       )
     }
     if (unfinishedRuns >= maxUnfinishedRuns) {
@@ -52,6 +53,7 @@ export function createAdmission(
         429,
         `${unfinishedRuns} runs have not ended; the bound is ${maxUnfinishedRuns}`,
         RETRY_AFTER_WORK_S,
+        maxUnfinishedRuns,
       )
     }
     onAdmitted?.(undecided / maxUndecided, submissions)
@@ -59,6 +61,6 @@ export function createAdmission(
   }
 }
 
-function refusal(status: 429 | 503, reason: string, retryAfterS: number): Admission {
-  return { admit: false, status, reason, retryAfterS }
+function refusal(status: 429 | 503, reason: string, retryAfterS: number, limit?: number): Admission {
+  return { admit: false, status, reason, retryAfterS, ...(limit === undefined ? {} : { limit }) }
 }

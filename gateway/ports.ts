@@ -26,7 +26,14 @@ export interface GatewayMetrics {
 /** Whether new work is taken. With `admit: false` the client is told to come back after `retryAfterS` seconds. */
 export type Admission =
   | { readonly admit: true }
-  | { readonly admit: false; readonly status: 429 | 503; readonly reason: string; readonly retryAfterS: number }
+  | {
+      readonly admit: false
+      readonly status: 429 | 503
+      readonly reason: string
+      readonly retryAfterS: number
+      /** How many there may be of what there are too many of. */
+      readonly limit?: number
+    }
 
 export interface GatewayOptions {
   /** Partition of `replies` that this gateway reads. Default `null`: any. */

@@ -133,8 +133,15 @@ export function invalidInput(flow: string, { path, message }: InputProblem): Req
   })
 }
 
-export function notAdmitted({ status, reason, retryAfterS }: Extract<Admission, { admit: false }>): RequestError {
-  return new RequestError(status === 429 ? 'rate_limit_exceeded' : 'service_overloaded', reason, { retryAfterS })
+export function notAdmitted({
+  status,
+  reason,
+  retryAfterS,
+  limit,
+}: Extract<Admission, { admit: false }>): RequestError {
+  const code = status === 429 ? 'rate_limit_exceeded' : 'service_overloaded'
+  const details = { retry_after_seconds: retryAfterS, ...(limit === undefined ? {} : { limit }) }
+  return new RequestError(code, reason, { retryAfterS, details })
 }
 
 const REFUSALS: { readonly [code: string]: readonly [code: ErrorCode, intakeErrorCode?: string] } = {

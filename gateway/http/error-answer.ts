@@ -26,10 +26,18 @@ export function answerError(
   if (known === null) logger.error({ ...fields, error }, 'a request failed')
   else if (failure.status >= 500) logger.warn({ ...fields, error: failure.cause ?? null }, failure.message)
   if (failure.retryAfterS !== null) reply.header('retry-after', String(failure.retryAfterS))
+  if (failure.code === 'rate_limit_exceeded') limitHeaders(reply, failure, environment)
   reply
     .code(failure.status)
     .type('application/json; charset=utf-8')
     .send(JSON.stringify({ ok: false, error: errorFields(failure), context }))
+}
+
+/** What the older gateway's clients look at. */
+function limitHeaders(reply: FastifyReply, { details, retryAfterS }: RequestError, environment: Environment): void {
+  const reset = Math.ceil(environment.now() / 1000) + (retryAfterS ?? 1)
+  if (typeof details.limit === 'number') reply.header('x-ratelimit-limit', String(details.limit))
+  reply.header('x-ratelimit-remaining', '0').header('x-ratelimit-reset', String(reset))
 }
 
 export function errorFields({ code, message, details, intakeErrorCode }: RequestError): object {
