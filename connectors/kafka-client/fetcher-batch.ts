@@ -6,6 +6,7 @@
  *
  * Attributes: bits 0-2 compression, 3 time of the broker instead of the producer's, 4 transactional, 5 control.
  */
+import { crc32c } from './crc32c.ts'
 import type { AbortedTransaction } from './requests/fetch.ts'
 
 export interface RecordBatch {
@@ -23,6 +24,8 @@ export interface RecordBatch {
 
 const HEADER_BYTES = 61
 const SIZE_BEFORE_LENGTH = 12
+const CRC_AT = 17
+const CHECKED_FROM = 21
 const COMPRESSION = 0b111
 const BROKER_TIME = 0b1000
 const TRANSACTIONAL = 0b10000
@@ -32,7 +35,10 @@ const ABORT_MARKER = 0
 export const compressionOf = (batch: RecordBatch): number => batch.attributes & COMPRESSION
 export const hasBrokerTime = (batch: RecordBatch): boolean => (batch.attributes & BROKER_TIME) !== 0
 
-/** All whole batches. @throws {RangeError} for another format */
+/**
+ * All whole batches. Brokers hand out what lies in their files unseen, so it is checked here.
+ * @throws {RangeError} for another format, or if bytes have changed since the batch was written
+ */
 export function readBatches(buffer: Buffer): RecordBatch[] {
   const batches: RecordBatch[] = []
   let at = 0
@@ -42,6 +48,9 @@ export function readBatches(buffer: Buffer): RecordBatch[] {
     if (format !== 2) throw new RangeError(`record format ${format} instead of 2, from Kafka before 0.11`)
     if (end > buffer.length) break
     if (end < at + HEADER_BYTES) throw new RangeError('a batch that is shorter than its header')
+    if (crc32c(buffer, at + CHECKED_FROM, end) !== buffer.readUInt32BE(at + CRC_AT)) {
+      throw new RangeError('the checksum of the batch does not fit its bytes, which were damaged since it was written')
+    }
     const baseOffset = int64(buffer, at)
     batches.push({
       baseOffset,

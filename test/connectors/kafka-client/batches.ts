@@ -1,6 +1,7 @@
 /** Record batches as a broker would keep them, for tests. */
 import { type BatchStamp, writeBatch } from '../../../connectors/kafka-client/batch.ts'
 import type { KafkaRecord } from '../../../connectors/kafka-client/contract.ts'
+import { crc32c } from '../../../connectors/kafka-client/crc32c.ts'
 import { Writer } from '../../../connectors/kafka-client/wire.ts'
 
 const OUTSIDE: BatchStamp = { nowMs: 1_000, producerId: -1n, producerEpoch: -1, transactional: false }
@@ -29,7 +30,13 @@ export function recordOf(value: string | Uint8Array, more: Partial<KafkaRecord> 
   return { topic: 't', partition: 0, key: null, value: Buffer.from(value), headers: [], ...more }
 }
 
+/** With the checksum of what it holds now. */
+export function sealed(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crc32c(batch, 21), 17)
+  return batch
+}
+
 function placed(batch: Buffer, baseOffset: number): Buffer {
   batch.writeBigInt64BE(BigInt(baseOffset), 0)
-  return batch
+  return sealed(batch)
 }

@@ -139,3 +139,18 @@ describe('batches of a response', () => {
     expect(() => readBatches(old)).toThrow('record format 1 instead of 2')
   })
 })
+
+describe('damage', () => {
+  it('of any bit after the checksum is noticed', () => {
+    const whole = dataBatch(7, [recordOf('one'), recordOf('two')], null)
+    expect(readBatches(whole)).toHaveLength(1)
+    const bit = fc.record({ at: fc.integer({ min: 17, max: whole.length - 1 }), bit: fc.integer({ min: 0, max: 7 }) })
+    fc.assert(
+      fc.property(bit, ({ at, bit }) => {
+        const damaged = Buffer.from(whole)
+        damaged[at] = damaged[at]! ^ (1 << bit)
+        expect(() => readBatches(damaged)).toThrow(/the checksum of the batch does not fit its bytes/)
+      }),
+    )
+  })
+})

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { KafkaRecord, StoredRecord } from '../../../connectors/kafka-client/contract.ts'
 import { readBatches } from '../../../connectors/kafka-client/fetcher-batch.ts'
 import { BatchReader } from '../../../connectors/kafka-client/fetcher-records.ts'
-import { dataBatch, recordOf } from './batches.ts'
+import { dataBatch, recordOf, sealed } from './batches.ts'
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each))
 const record = fc.record({
@@ -72,6 +72,6 @@ describe('records of a batch', () => {
     const bomb = Buffer.concat([plain.subarray(0, 61), packed])
     bomb.writeInt32BE(bomb.length - 12, 8)
     bomb.writeInt16BE(4, 21)
-    expect(() => readAll(bomb, 0, 1)).toThrow('records that are not valid zstd')
+    expect(() => readAll(sealed(bomb), 0, 1)).toThrow('records that are not valid zstd')
   })
 })

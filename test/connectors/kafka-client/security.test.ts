@@ -67,7 +67,9 @@ await describeWithCluster(
       const offset = { topic: 'orders', partition: 0, offset: 1 }
       await producer.commit({ records: [record('orders', 0, 'b')], groupId: 'tasks', offsets: [offset] })
       expect((await client.committedOffsets('tasks', [offset])).size).toBe(1)
-      expect((await committedValues(client, 'orders', 0)).slice(-2)).toEqual(['a', 'b'])
+      // the end of a transaction is written a moment after the commit was answered
+      const lastTwo = async () => (await committedValues(client, 'orders', 0)).slice(-2)
+      await expect.poll(lastTwo, { timeout: 10_000 }).toEqual(['a', 'b'])
       await producer.close()
       await client.close()
     })
