@@ -55,11 +55,11 @@ async function main(): Promise<number> {
     minutes: numberOf('minutes', values.minutes),
     seed: numberOf('seed', values.seed),
     callers: numberOf('callers', values.callers),
-    scenarios: values.scenario,
     say,
     onStage: (opened) => {
       stage = opened
     },
+    ...(values.scenario.length === 0 ? {} : { scenarios: values.scenario }),
     ...(values.kafka === undefined ? {} : { version: values.kafka }),
   }).finally(() => clearInterval(live))
   console.log(printable(report))

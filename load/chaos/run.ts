@@ -2,9 +2,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Random } from '../process/random.ts'
-import { startCluster } from './cluster.ts'
+import { type ChaosCluster, startCluster } from './cluster.ts'
 import { runPass } from './pass.ts'
 import { type ChaosReport, chaosReport, type PassReport } from './report.ts'
+import { ruin } from './ruin.ts'
 import type { Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios/index.ts'
 import type { Measured, Stage } from './stage.ts'
@@ -15,20 +16,23 @@ export interface ChaosOptions {
   readonly folder: string
   readonly minutes: number
   readonly seed: number
-  /** Names; default: all. */
+  /** Names, which all have their turn; default: those that fit into the time. */
   readonly scenarios?: readonly string[]
   readonly version?: string
   readonly callers?: number
-  readonly afterwards?: (stage: Stage) => Promise<readonly string[]>
+  /** Ruins the last deployment after its verdict, to see what it says to that. Default true. */
+  readonly ruins?: boolean
   readonly say?: (text: string) => void
   readonly onStage?: (stage: Stage) => void
 }
 
 /** What is checked at once must fit into memory. */
 const LONGEST_PASS_MS = 300_000
+/** For another pass. */
+const ENOUGH_MS = 30_000
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { folder, minutes, seed, say = () => {} } = options
+  const { folder, minutes, seed, ruins = true, say = () => {} } = options
   const wanted = chosen(options.scenarios)
   const beganMs = performance.now()
   const struck = new Struck()
@@ -45,16 +49,17 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const cluster = await startCluster(options.version)
   try {
     let waiting: readonly Scenario[] = []
-    while (passes.length === 0 || leftMs() > 30_000) {
+    while (passes.length === 0 || leftMs() > ENOUGH_MS) {
       if (waiting.length === 0) waiting = shuffled(wanted, random)
       const timeMs = Math.min(Math.max(leftMs(), 1_000), LONGEST_PASS_MS)
-      const scenarios = fitting(waiting, timeMs)
+      const scenarios = options.scenarios === undefined ? fitting(waiting, timeMs) : waiting
       waiting = waiting.slice(scenarios.length)
       const number = passes.length + 1
+      const prefix = `chaos-${number}.`
       const pass = await runPass({
         cluster,
         folder: join(folder, `pass-${number}`),
-        prefix: `chaos-${number}.`,
+        prefix,
         seed: random.u32(),
         struck,
         measured,
@@ -62,18 +67,25 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
         scenarios,
         timeMs,
         ...(options.callers === undefined ? {} : { callers: options.callers }),
-        ...(options.afterwards === undefined ? {} : { afterwards: options.afterwards }),
+        afterwards: (stage) => (ruins && leftMs() <= ENOUGH_MS ? ruin(stage) : Promise.resolve([])),
         ...(options.onStage === undefined ? {} : { onStage: options.onStage }),
       })
       passes.push(pass)
       if (!pass.report.ok || pass.problems.length > 0) break
       await rm(pass.folder, { recursive: true, force: true })
+      await forget(cluster, prefix)
     }
   } finally {
     await cluster.stop()
   }
   const seconds = Math.round((performance.now() - beganMs) / 1000)
   return chaosReport(seed, seconds, passes, struck.counts, measured)
+}
+
+/** The brokers need the room. */
+async function forget({ client }: ChaosCluster, prefix: string): Promise<void> {
+  const topics = (await client.admin.listTopics()).filter((name) => name.startsWith(prefix))
+  if (topics.length > 0) await client.admin.deleteTopics({ topics })
 }
 
 function chosen(names: readonly string[] | undefined): readonly Scenario[] {

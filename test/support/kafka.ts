@@ -49,6 +49,14 @@ export async function describeWithCluster(
   })
 }
 
+/** A `describe` for tests that start what they need themselves, from the jars of Kafka. */
+export async function describeWithJars(name: string, body: (version: string) => void): Promise<void> {
+  const version = testKafkaVersion()
+  const missing = await missingForKafka(version)
+  if (missing !== null) return skip(name, missing, () => body(version))
+  describe(name, () => body(version))
+}
+
 function skip(name: string, missing: string, body: () => void): void {
   if (process.env['CI'] === 'true') throw new Error(`tests of '${name}' want a Kafka: ${missing} is missing`)
   console.warn(`*** SKIPPED: ${name}: no Kafka, ${missing} is missing ***`)

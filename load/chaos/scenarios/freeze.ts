@@ -9,6 +9,7 @@ import { pick, type Scenario } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 
 const CAUGHT_WITHIN_MS = 20_000
+const ANSWERED_WITHIN_MS = 5_000
 const TAKEN_OVER_WITHIN_MS = 40_000
 const FENCED: readonly number[] = [INVALID_PRODUCER_EPOCH, PRODUCER_FENCED]
 const HELD = ['endTxn', 'produce', 'endTxn', 'txnOffsetCommit', 'addPartitions'] as const
@@ -49,15 +50,16 @@ async function freezeOnce(stage: Stage, victim: Member, held: keyof typeof API):
     if (!(await watch.movedSince(performance.now(), TAKEN_OVER_WITHIN_MS))) {
       problems.push(`${victim.name} was frozen, and a partition stood still for ${TAKEN_OVER_WITHIN_MS} ms`)
     }
+    const answered = Promise.withResolvers<void>()
     cluster.proxy.onEndTxn(({ clientId }, code) => {
-      if (clientId === victim.name && FENCED.includes(code)) struck.count('fenced at EndTxn')
-      else if (clientId === victim.name && code === 0) {
-        problems.push(`${victim.name} ended a transaction after it was taken over`)
-      }
+      if (clientId !== victim.name) return
+      answered.resolve()
+      if (FENCED.includes(code)) struck.count('fenced at EndTxn')
+      else if (code === 0) problems.push(`${victim.name} ended a transaction after it was taken over`)
     })
     gate.resolve()
     // the broker sees it before the process is awake
-    await pause(200)
+    await Promise.race([answered.promise, pause(held === 'endTxn' ? ANSWERED_WITHIN_MS : 200)])
   } finally {
     clearTimeout(late)
     gate.resolve()
