@@ -1,0 +1,38 @@
+/** The commands of docs/kafka.md show what it says they show. */
+import { expect, it } from 'vitest'
+import { record, request } from '../../conformance/log/harness.ts'
+import { fenced, read } from '../../docs/documents.ts'
+import { describeWithKafka } from '../../support/kafka.ts'
+import { openTestLog } from './support.ts'
+
+const TRANSACTIONS_TOOL = 'org.apache.kafka.tools.TransactionsCommand'
+const commands = fenced(read('docs/kafka.md'), 'sh')
+  .join('')
+  .split('\n')
+  .filter((line) => line.startsWith('kafka-transactions.sh'))
+
+await describeWithKafka("Kafka's own tools", (kafka) => {
+  const run = async (line: string, prefix: string): Promise<string> => {
+    const words = line.replace('broker-1:9092', kafka.bootstrap[0]!).replaceAll('beamline.', prefix).split(' ').slice(1)
+    const { code, stdout, stderr } = await kafka.tool(TRANSACTIONS_TOOL, words)
+    expect(code, `${line}\n${stderr}`).toBe(0)
+    return stdout
+  }
+
+  it('show the transactions of tasks', { timeout: 120_000 }, async () => {
+    const prefix = `${kafka.unique('tools')}.`
+    const log = await openTestLog(kafka.bootstrap, { prefix })
+    await (await log.openTask(0)).commit(request([record('events', 0, 'a')]))
+    const [list = '', describe = '', hanging = ''] = commands
+    expect(await run(list, prefix)).toContain(`${prefix}task.0`)
+    expect(await run(describe, prefix)).toMatch(/CompleteCommit|Empty/)
+    expect(await run(hanging, prefix)).not.toContain(prefix)
+    await log.close()
+  })
+
+  it('have the command that ends one', () => {
+    expect(commands.filter((line) => / abort --topic \S+ --partition \d+ --start-offset \d+$/.test(line))).toHaveLength(
+      1,
+    )
+  })
+})
