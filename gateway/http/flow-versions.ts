@@ -5,7 +5,6 @@ import { type Json, parseJson } from '../../schemas/json.ts'
 import type { FlowPublished } from '../../schemas/records/control.ts'
 import { API } from '../api/index.ts'
 import { RequestError } from '../errors.ts'
-import { flowChanges, flowDiffText } from '../flow-diff.ts'
 import { boolean, orNull, readBody, text } from './body.ts'
 import { requesterOf, tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
@@ -104,6 +103,8 @@ async function diff(edge: Edge, request: FastifyRequest): Promise<object> {
   const before = versionIn(versions, from === 0 ? Math.max(1, after.version - 1) : from)
   const documents = [before, after].map(({ document }) => parseJson(document)) as [Json, Json]
   const { flow } = after
+  // what finds differences is loaded when somebody looks for them
+  const { flowChanges, flowDiffText } = await import('../flow-diff.ts')
   return {
     flow,
     from: before.version,
