@@ -53,18 +53,22 @@ async function openOnPostgres(
   options: OpenReadModelOptions & OpenedLog,
   heads: readonly number[],
 ): Promise<OpenedReadModel> {
-  const { environment, onProblem, projects, log } = options
+  const { environment, onProblem, projects, log, dataFolder } = options
+  const source =
+    options.kind === 'embedded'
+      ? ({ kind: 'embedded', folder: dataFolder } as const)
+      : ({ kind: 'kafka', log: options.choice } as const)
   const readModel = await openPostgresReadModel({
     environment,
     url,
     ...(schema === undefined ? {} : { schema }),
     logId: log.id,
     partitions: log.partitions,
-    project: projects ? { log } : null,
+    project: projects ? source : null,
     onProblem,
   })
   if (options.kind === 'embedded') options.log.keepEvents(() => readModel.positions())
-  return { readModel, poke: () => {}, waitsFor: projects ? catchingUp(readModel, heads) : () => null }
+  return { readModel, poke: () => readModel.poke(), waitsFor: projects ? catchingUp(readModel, heads) : () => null }
 }
 
 /** Where `events` ends, by partition. */

@@ -8,13 +8,16 @@ const REOPEN_MS = 1_000
 /** After an answer without records, so that a reader that was closed under us costs next to nothing. */
 const EMPTY_MS = 20
 
+/** What a pump needs of a log. */
+export type EventLog = Pick<Log, 'read'>
+
 export interface EventSink {
   /** `nextOffset`: everything before it has been handed over, also what was no record. */
   apply(partition: number, records: readonly EventRecord[], nextOffset: number): Promise<void>
 }
 
 export interface PumpOptions {
-  readonly log: Log
+  readonly log: EventLog
   readonly environment: Environment
   readonly sink: EventSink
   /** Offsets to begin at, one per partition. */

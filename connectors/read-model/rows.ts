@@ -18,8 +18,9 @@ export const LETTER_COLUMNS =
   `letter_id tenant fingerprint category status code message error run_id flow step_id topic partition
   offset parent_letter_id at_ms`.split(/\s+/)
 /** Set by the latest batch that changes the step. */
-export const LATEST_STEP_COLUMNS =
-  `status due_at_ms reason waits_for waits_tenant waits_accepted_ms optional error`.split(/\s+/)
+export const LATEST_STEP_COLUMNS = 'status due_at_ms reason optional error'.split(' ')
+/** As those, but known to be empty for a run of which no step has waited. */
+export const WAIT_COLUMNS = 'waits_for waits_tenant waits_accepted_ms'.split(' ')
 /** Kept where the batch says nothing about them. */
 export const KEPT_STEP_COLUMNS = `pool worker_id queued_at_ms started_at_ms finished_at_ms output output_bytes`.split(
   /\s+/,
@@ -52,6 +53,8 @@ export interface OpenRun {
   readonly partition: number
   readonly acceptedAtMs: number
   status: string
+  /** A step of it waits, or may have waited. */
+  waited: boolean
 }
 
 /** A run that begins in this batch; `null` if it does not. A refused submission shows as a run that failed when it arrived. */
@@ -134,7 +137,7 @@ export function openRunOf(n: number, values: readonly Value[]): OpenRun {
     unknown,
     number,
   ]
-  return { n, tenant, flow, version, status, acceptedAtMs, partition }
+  return { n, tenant, flow, version, status, acceptedAtMs, partition, waited: false }
 }
 
 export function stepValues(run: OpenRun, step: StepChange, events: string, payloads: Payloads): Value[] {
@@ -190,7 +193,7 @@ export class CountChanges {
   readonly #changes = new Map<string, { readonly row: readonly Value[]; change: number }>()
 
   add(
-    { partition, tenant, flow, version }: Omit<OpenRun, 'n' | 'acceptedAtMs' | 'status'>,
+    { partition, tenant, flow, version }: Omit<OpenRun, 'n' | 'acceptedAtMs' | 'status' | 'waited'>,
     status: string,
     change: number,
   ) {

@@ -3,15 +3,14 @@
  * without him rests, and works again when nobody has moved any for a while.
  */
 import type { Environment } from '../../../topology/environment.ts'
-import type { Log } from '../../../topology/log/port.ts'
 import type { EventRecord } from '../events.ts'
-import { startPump } from '../pump.ts'
+import { type EventLog, startPump } from '../pump.ts'
 import { Backoff, rest } from './backoff.ts'
 import { asReadModelError } from './connection.ts'
 import type { BuildProjection, PartitionPart } from './projection.ts'
 
 export interface FeedOptions {
-  readonly log: Log
+  readonly log: EventLog
   readonly environment: Environment
   readonly projection: BuildProjection
   /** Whether the build is to take over once it has caught up. */

@@ -1,8 +1,19 @@
 /** What opens the read model on Postgres. */
 import type { ConnectionOptions } from 'node:tls'
 import type { Environment } from '../../../topology/environment.ts'
-import type { Log } from '../../../topology/log/port.ts'
+import type { ReadModel } from '../../../topology/read-model/port.ts'
+import type { KafkaSource } from '../kafka-source.ts'
+import type { EventLog } from '../pump.ts'
 import type { RetentionOptions } from '../retention.ts'
+
+/**
+ * A log that is open, in this thread; or one that a thread of the projection opens for itself, so that projecting is not in the way of what else this process
+ * does.
+ */
+export type ProjectFrom =
+  | { readonly kind: 'log'; readonly log: EventLog }
+  | { readonly kind: 'embedded'; readonly folder: string }
+  | KafkaSource
 
 export interface PostgresReadModelOptions {
   readonly environment: Environment
@@ -19,10 +30,10 @@ export interface PostgresReadModelOptions {
   readonly logId: string
   readonly partitions: number
   /**
-   * With a log, this process projects: it reads `events` of all partitions, creates and migrates the tables. Several may do so on one database; one of
-   * them works and the others take over when it stops. `null`: this process only asks; another one projects.
+   * From where this process projects; it then makes and migrates the tables too. Several may do so on one database: one of them works and the others take over
+   * when it stops. `null`: this process only asks, another one projects.
    */
-  readonly project: { readonly log: Log } | null
+  readonly project: ProjectFrom | null
   /** Connections for questions. Default 8; a projecting process has 2 more, and each process one that listens. */
   readonly connections?: number
   /** Longest time of a question in the database. Default 10 s. */
@@ -32,4 +43,9 @@ export interface PostgresReadModelOptions {
   readonly retention?: Partial<RetentionOptions>
   /** Told when the database is lost and found again, when a batch could not be applied, and when a new build begins and serves. */
   readonly onProblem?: (message: string) => void
+}
+
+export interface PostgresReadModel extends ReadModel {
+  /** There may be new events in the folder of an embedded log; cheap, may be called with every commit. Nothing to do with other sources. */
+  poke(): void
 }

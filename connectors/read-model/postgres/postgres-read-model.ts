@@ -5,13 +5,7 @@
 import type { Pool } from 'pg'
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { LetterQuery, RunEventsQuery, RunFilter, RunQuery } from '../../../topology/read-model/lists.ts'
-import {
-  isFinished,
-  type ReadModel,
-  ReadModelError,
-  type ReadModelState,
-  type RunView,
-} from '../../../topology/read-model/port.ts'
+import { isFinished, ReadModelError, type ReadModelState, type RunView } from '../../../topology/read-model/port.ts'
 import { statusOf } from '../queries/get-run.ts'
 import { type Answer, type Asked, ask, type Question } from '../queries/read-queries.ts'
 import type { Snapshot } from '../queries/snapshot.ts'
@@ -21,14 +15,13 @@ import { asReadModelError, openPool, rowsOf, withConnection } from './connection
 import { endedOf } from './ended.ts'
 import { startListener } from './listener.ts'
 import { announceBuilds, type Notice } from './notices.ts'
-import type { PostgresReadModelOptions } from './options.ts'
-import { isForGood, type Projector, startProjector } from './projector.ts'
+import type { PostgresReadModel, PostgresReadModelOptions, ProjectFrom } from './options.ts'
+import { isForGood, PROJECTING_CONNECTIONS, type Projector, startProjector } from './projector.ts'
 import { Questions } from './questions.ts'
+import { startThreadedProjector } from './threaded-projector.ts'
 
 const DEFAULT_SCHEMA = 'beamline'
 const DEFAULT_CONNECTIONS = 8
-/** One works, one looks after the tables. */
-const PROJECTING_CONNECTIONS = 2
 const DEFAULT_TIMEOUT_MS = 10_000
 /** Notices may be lost; who waits is not. */
 const LOOK_FOR_ENDS_MS = 1_000
@@ -39,8 +32,8 @@ const LOOK_FOR_ENDS_MS = 1_000
  *
  * @throws {ReadModelError} `READ_MODEL_NEWER`, `READ_MODEL_FOREIGN`
  */
-export async function openPostgresReadModel(options: PostgresReadModelOptions): Promise<ReadModel> {
-  const model = new PostgresReadModel(options)
+export async function openPostgresReadModel(options: PostgresReadModelOptions): Promise<PostgresReadModel> {
+  const model = new SharedReadModel(options)
   try {
     await model.ready()
     return model
@@ -50,11 +43,10 @@ export async function openPostgresReadModel(options: PostgresReadModelOptions): 
   }
 }
 
-class PostgresReadModel implements ReadModel {
+class SharedReadModel implements PostgresReadModel {
   readonly #options: PostgresReadModelOptions
   readonly #deployment: Deployment
   readonly #pool: Pool
-  readonly #projectorPool: Pool | null
   readonly #projector: Projector | null
   readonly #questions: Questions
   readonly #stopListening: () => Promise<void>
@@ -78,8 +70,7 @@ class PostgresReadModel implements ReadModel {
         if (project === null) this.#positions = positions
       },
     })
-    this.#projectorPool = project === null ? null : openPool(options, 'projector', PROJECTING_CONNECTIONS)
-    this.#projector = project === null ? null : this.#startProjector(this.#projectorPool!, project.log)
+    this.#projector = project === null ? null : this.#startProjector(project)
     this.#stopListening = startListener({
       connection: options,
       channel: schema,
@@ -181,6 +172,10 @@ class PostgresReadModel implements ReadModel {
     )
   }
 
+  poke(): void {
+    this.#projector?.poke()
+  }
+
   positions(): readonly number[] {
     return this.#positions
   }
@@ -192,7 +187,6 @@ class PostgresReadModel implements ReadModel {
     this.#waiting.all()
     await this.#stopListening()
     await this.#projector?.close()
-    await this.#projectorPool?.end()
     await this.#pool.end()
   }
 
@@ -214,20 +208,27 @@ class PostgresReadModel implements ReadModel {
     }
   }
 
-  #startProjector(pool: Pool, log: Parameters<typeof startProjector>[0]['log']): Projector {
-    const { environment, maxPayloadBytes, retention } = this.#options
-    return startProjector({
-      pool,
+  #startProjector(project: ProjectFrom): Projector {
+    const { environment, maxPayloadBytes, retention, url, tls } = this.#options
+    const common = {
       deployment: this.#deployment,
-      log,
-      environment,
       ...(maxPayloadBytes === undefined ? {} : { maxPayloadBytes }),
       ...(retention === undefined ? {} : { retention }),
-      onPositions: (positions) => {
+    }
+    const told = {
+      environment,
+      onPositions: (positions: readonly number[]) => {
         this.#positions = positions
       },
-      onProblem: (message) => this.#problem(message),
-    })
+      onProblem: (message: string) => this.#problem(message),
+    }
+    const connection = { url, ...(tls === undefined ? {} : { tls }) }
+    if (project.kind !== 'log') {
+      return startThreadedProjector({ ...told, setup: { ...common, connection, source: project } })
+    }
+    const pool = openPool(connection, 'projector', PROJECTING_CONNECTIONS)
+    const projector = startProjector({ ...common, ...told, pool, log: project.log })
+    return { ...projector, close: () => projector.close().then(() => pool.end()) }
   }
 
   /** A database that cannot be reached does not hold up the start; one that is not ours does. */

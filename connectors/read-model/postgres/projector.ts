@@ -1,8 +1,8 @@
 /** The projecting part of a process: keeps the tables in order and feeds every build that is to be fed. */
 import type { Pool } from 'pg'
 import type { Environment } from '../../../topology/environment.ts'
-import type { Log } from '../../../topology/log/port.ts'
 import { ReadModelError } from '../../../topology/read-model/port.ts'
+import type { EventLog } from '../pump.ts'
 import type { RetentionOptions } from '../retention.ts'
 import { TABLES_VERSION } from '../tables.ts'
 import { Backoff } from './backoff.ts'
@@ -15,7 +15,7 @@ import { BuildProjection } from './projection.ts'
 export interface ProjectorOptions {
   readonly pool: Pool
   readonly deployment: Deployment
-  readonly log: Log
+  readonly log: EventLog
   readonly environment: Environment
   readonly maxPayloadBytes?: number
   readonly retention?: Partial<RetentionOptions>
@@ -27,17 +27,21 @@ export interface ProjectorOptions {
 export interface Projector {
   /** Rejects where the database is not ours; resolves once it is known to be. Until then the projector goes on trying. */
   readonly ready: Promise<void>
+  /** There may be new events, where nobody else tells. */
+  poke(): void
   /** There is something new about builds. */
   wake(): void
   close(): Promise<void>
 }
 
+/** One works, one looks after the tables. */
+export const PROJECTING_CONNECTIONS = 2
 /** Looks by itself so often, for notices may be lost. */
 const LOOK_MS = 2_000
 
 export function startProjector(options: ProjectorOptions): Projector {
   const working = new Working(options)
-  return { ready: working.ready, wake: () => working.wake(), close: () => working.close() }
+  return { ready: working.ready, poke: () => {}, wake: () => working.wake(), close: () => working.close() }
 }
 
 class Working {

@@ -16,6 +16,7 @@ import {
   STEP_COLUMNS,
   stepValues,
   type Value,
+  WAIT_COLUMNS,
 } from '../rows.ts'
 import { rowsOf } from './connection.ts'
 import { quoted, recordset, recordsJson } from './recordset.ts'
@@ -54,7 +55,7 @@ const PUT_STEPS = insertFrom(
   `on conflict (run_n, step_id) do update set ${[
     'attempt = greatest(steps.attempt, excluded.attempt)',
     'events = steps.events || excluded.events',
-    ...LATEST_STEP_COLUMNS.map((column) => `${column} = excluded.${column}`),
+    ...[...LATEST_STEP_COLUMNS, ...WAIT_COLUMNS].map((column) => `${column} = excluded.${column}`),
     ...KEPT_STEP_COLUMNS.map((column) => `${column} = coalesce(excluded.${column}, steps.${column})`),
   ].join(', ')}`,
 )

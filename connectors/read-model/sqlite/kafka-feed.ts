@@ -3,15 +3,9 @@
  * Whatever fails is begun again from where the projection is.
  */
 import { realEnvironment as environment } from '../../environment.ts'
-import { type LogChoice, openLog } from '../../open-log.ts'
 import type { EventRecord } from '../events.ts'
+import { type KafkaSource, openKafkaSource } from '../kafka-source.ts'
 import { startPump } from '../pump.ts'
-
-export interface KafkaSource {
-  readonly kind: 'kafka'
-  /** Plain data, since it goes to the thread. */
-  readonly log: Extract<LogChoice, { readonly kind: 'kafka' }>
-}
 
 export interface FedProjection {
   readonly positions: readonly number[]
@@ -23,19 +17,19 @@ export interface FedProjection {
 const AGAIN_MS = 1_000
 
 /** Returns a function that ends it. */
-export function startKafkaFeed({ log: choice }: KafkaSource, projection: FedProjection): () => Promise<void> {
+export function startKafkaFeed(source: KafkaSource, projection: FedProjection): () => Promise<void> {
   const ending = new AbortController()
-  const fed = feed(choice, projection, ending.signal)
+  const fed = feed(source, projection, ending.signal)
   return async () => {
     ending.abort()
     await fed
   }
 }
 
-async function feed(choice: KafkaSource['log'], projection: FedProjection, ending: AbortSignal): Promise<void> {
+async function feed(source: KafkaSource, projection: FedProjection, ending: AbortSignal): Promise<void> {
   while (!ending.aborted) {
     try {
-      await feedOnce(choice, projection, ending)
+      await feedOnce(source, projection, ending)
     } catch (error) {
       if (ending.aborted) return
       projection.failed(`${(error as Error).message}; trying again`)
@@ -45,14 +39,9 @@ async function feed(choice: KafkaSource['log'], projection: FedProjection, endin
 }
 
 /** Resolves when it is ended. @throws what stopped it */
-async function feedOnce(choice: KafkaSource['log'], projection: FedProjection, ending: AbortSignal): Promise<void> {
-  const { log, close } = await openLog(ownPart(choice), {
-    dataFolder: '',
-    partitions: projection.positions.length,
-    environment,
-    registersSchemas: false,
-    onProblem: (message) => projection.failed(message),
-  })
+async function feedOnce(source: KafkaSource, projection: FedProjection, ending: AbortSignal): Promise<void> {
+  const { positions } = projection
+  const { log, close } = await openKafkaSource(source, positions.length, (message) => projection.failed(message))
   const { promise: stopped, resolve, reject } = Promise.withResolvers<void>()
   const stop = startPump({
     log,
@@ -72,12 +61,6 @@ async function feedOnce(choice: KafkaSource['log'], projection: FedProjection, e
     await stop()
     await close()
   }
-}
-
-/** Tells it from the process's other connections; topics are the main thread's business. */
-function ownPart({ options, ...rest }: KafkaSource['log']): KafkaSource['log'] {
-  const kafka = { ...options.kafka, clientId: `${options.kafka.clientId}-read-model` }
-  return { ...rest, options: { ...options, kafka, createTopics: false } }
 }
 
 function rest(ending: AbortSignal): Promise<void> {

@@ -2,8 +2,8 @@
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { ReadModelErrorCode, ReadModelState, RunView } from '../../../topology/read-model/port.ts'
 import type { EventRecord } from '../events.ts'
+import type { KafkaSource } from '../kafka-source.ts'
 import type { Answer, Asked, Question } from '../queries/read-queries.ts'
-import type { KafkaSource } from './kafka-feed.ts'
 import type { ProjectionOptions } from './projection.ts'
 
 /** Where the thread gets events: it reads the embedded log's folder itself when poked, follows Kafka by itself, or is handed them. */

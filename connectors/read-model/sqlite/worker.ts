@@ -1,10 +1,10 @@
 /** The read model's thread: fed by pokes or by hand, and asked. It does one thing after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { isFinished, ReadModelError } from '../../../topology/read-model/port.ts'
+import type { KafkaSource } from '../kafka-source.ts'
 import type { Question } from '../queries/read-queries.ts'
 import { WaitingRuns } from '../waiting-runs.ts'
 import { Builds } from './builds.ts'
-import type { KafkaSource } from './kafka-feed.ts'
 import type { PartitionBatch, Projection } from './projection.ts'
 import type { Build, Call, CallError, Calls, FromWorker, ToWorker, WorkerSetup } from './protocol.ts'
 

@@ -70,7 +70,7 @@ export function openOnPostgres(
   options: OpenOptions & { readonly projects?: boolean; readonly onProblem?: (message: string) => void } = {},
 ): Promise<ReadModel> {
   const { projects = true, ...rest } = options
-  const project = projects ? { log } : null
+  const project = projects ? ({ kind: 'log', log } as const) : null
   return openPostgresReadModel({ ...rest, environment, url, logId: log.id, partitions: log.partitions, project })
 }
 

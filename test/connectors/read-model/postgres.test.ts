@@ -271,7 +271,7 @@ await describeWithPostgres('the read model on Postgres', (postgres) => {
         ...options(true),
         logId: 'another',
         schema: 'other_one',
-        project: { log: other },
+        project: { kind: 'log', log: other },
       })
       models.push(model)
       expect((await model.counts()).runs.completed).toBe(0)
@@ -284,7 +284,7 @@ await describeWithPostgres('the read model on Postgres', (postgres) => {
       url,
       logId: log.id,
       partitions: PARTITIONS,
-      project: projects ? { log } : null,
+      project: projects ? ({ kind: 'log', log } as const) : null,
     })
   })
 
