@@ -22,9 +22,9 @@ export function record(topic: string, partition: number, value: string | Uint8Ar
   return { topic, partition, key: Buffer.from('key'), value: Buffer.from(value), headers: [['name', Buffer.from('x')]] }
 }
 
-/** All committed values of a partition, in order. */
+/** All committed values of a partition, in order; waits for the ends of open transactions, which are written a moment after a commit is answered. */
 export async function committedValues(client: KafkaClient, topic: string, partition: number): Promise<string[]> {
-  const end = (await client.listOffsets([{ topic, partition }], 'stable')).get(`${topic}/${partition}`)!
+  const end = (await client.listOffsets([{ topic, partition }], 'end')).get(`${topic}/${partition}`)!
   const fetcher = client.createFetcher({ maxWaitMs: 50 })
   const values: string[] = []
   try {
