@@ -29,7 +29,8 @@ export async function ruin(stage: Stage): Promise<readonly string[]> {
   stage.struck.count('changelog deleted')
   wrong.push(...(await refuses(stage, victim, /it was deleted or cut, and with it state/)))
 
-  if ((await eventEnds(stage)) !== before) wrong.push('a task without its state has decided something')
+  const after = await eventEnds(stage)
+  if (after !== before) wrong.push(`a task without its state has decided something: ${before} became ${after}`)
   return wrong
 }
 
@@ -78,5 +79,6 @@ function isChangelog(folder: string, topic: string): boolean {
 
 async function eventEnds({ cluster, names, partitions }: Stage): Promise<string> {
   const places = Array.from({ length: partitions }, (_, partition) => ({ topic: names.topic('events'), partition }))
-  return JSON.stringify([...(await cluster.client.listOffsets(places, 'end'))])
+  const ends = await cluster.client.listOffsets(places, 'end')
+  return places.map(({ topic, partition }) => ends.get(`${topic}/${partition}`)).join(', ')
 }

@@ -7,7 +7,7 @@ import { runPass } from './pass.ts'
 import { type ChaosReport, chaosReport, type PassReport } from './report.ts'
 import { ruin } from './ruin.ts'
 import type { Scenario } from './scenario.ts'
-import { SCENARIOS } from './scenarios/index.ts'
+import { SCENARIOS, SHORT_SCENARIOS } from './scenarios/index.ts'
 import type { Measured, Stage } from './stage.ts'
 import { Struck } from './struck.ts'
 
@@ -91,7 +91,7 @@ async function forget({ client }: ChaosCluster, prefix: string): Promise<void> {
 function chosen(names: readonly string[] | undefined): readonly Scenario[] {
   if (names === undefined || names.length === 0) return SCENARIOS
   return names.map((name) => {
-    const found = SCENARIOS.find((scenario) => scenario.name === name)
+    const found = [...SCENARIOS, ...SHORT_SCENARIOS].find((scenario) => scenario.name === name)
     if (found !== undefined) return found
     const known = SCENARIOS.map((scenario) => scenario.name).join(', ')
     throw new Error(`there is no scenario '${name}'; expected one of ${known}`)

@@ -8,7 +8,7 @@ import { runChaos } from '../../load/chaos/run.ts'
 import { describeWithJars } from '../support/kafka.ts'
 
 const SEED = 20_260_417
-const SCENARIOS = ['kill-roles', 'freeze', 'lossy', 'kill-brokers']
+const SCENARIOS = ['kill-roles', 'freeze', 'lossy', 'kill-leader']
 
 let folder: string
 

@@ -3,7 +3,7 @@ import { churn } from './churn.ts'
 import { clock } from './clock.ts'
 import { copies } from './copies.ts'
 import { freeze } from './freeze.ts'
-import { killBrokers } from './kill-brokers.ts'
+import { killBrokers, killLeader } from './kill-brokers.ts'
 import { killRoles } from './kill-roles.ts'
 import { lossy } from './lossy.ts'
 import { quorumLost } from './quorum-lost.ts'
@@ -26,3 +26,6 @@ export const SCENARIOS: readonly Scenario[] = [
   snapshots,
   copies,
 ]
+
+/** To be asked for by name only. */
+export const SHORT_SCENARIOS: readonly Scenario[] = [killLeader]
