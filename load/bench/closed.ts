@@ -1,4 +1,5 @@
 /** Closed loop: a fixed number of runs in flight. `--steps N` measures one flow and prints the result as the peers do. `--log kafka`: beside a broker. */
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { toJsonText } from '../../schemas/json.ts'
 import { closedLoop, type LoadResult, payloadOf } from '../measure/driver.ts'
@@ -26,6 +27,8 @@ interface ClosedResult extends LoadResult {
     readonly bytes_per_run: number
     readonly bytes_per_run_by_topic: Readonly<Record<string, number>>
     readonly broker_cpu_us_per_run: number
+    /** What the CPU time of process and broker together allows on the cores of this machine, if nobody else used them. */
+    readonly runs_per_s_by_cpu: number
   }
 }
 
@@ -62,22 +65,27 @@ async function measure(kafka: BenchKafka | null, steps: number, runs: number, in
       row_changes_per_commit: round((after.writes - before.writes) / commits),
       commit: percentiles(engine.takeCommitMs()),
       rss_mb: Math.round(process.memoryUsage.rss() / 2 ** 20),
-      ...(spentBefore === null ? {} : { on_kafka: perRun(spentBefore, spent()!, runs) }),
+      ...(spentBefore === null ? {} : { on_kafka: perRun(spentBefore, spent()!, runs, after.cpuUs - before.cpuUs) }),
     }
   } finally {
     await engine.close()
   }
 }
 
-function perRun(before: Spent, after: Spent, runs: number): NonNullable<ClosedResult['on_kafka']> {
+function perRun(before: Spent, after: Spent, runs: number, ownCpuUs: number): NonNullable<ClosedResult['on_kafka']> {
   const grown = [...after.bytes].map(([topic, bytes]) => [
     topic,
     round((bytes - (before.bytes.get(topic) ?? 0)) / runs),
   ])
   const byTopic = Object.fromEntries(grown.filter(([, bytes]) => bytes !== 0)) as Record<string, number>
   const all = Object.values(byTopic).reduce((sum, bytes) => sum + bytes, 0)
-  const cpuUs = round((after.cpuUs - before.cpuUs) / runs)
-  return { bytes_per_run: round(all), bytes_per_run_by_topic: byTopic, broker_cpu_us_per_run: cpuUs }
+  const cpuUs = after.cpuUs - before.cpuUs
+  return {
+    bytes_per_run: round(all),
+    bytes_per_run_by_topic: byTopic,
+    broker_cpu_us_per_run: round(cpuUs / runs),
+    runs_per_s_by_cpu: round((runs * availableParallelism() * 1e6) / (cpuUs + ownCpuUs)),
+  }
 }
 
 async function main(): Promise<void> {
