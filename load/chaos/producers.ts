@@ -37,11 +37,21 @@ export class Producers {
   readonly #options: ProducersOptions
   readonly #loops: Promise<void>[]
   #next = 0
+  #copying = true
   #stopped = false
 
   constructor(options: ProducersOptions) {
     this.#options = options
     this.#loops = [this.#submit(), this.#copy()]
+  }
+
+  /** Nothing that was written before `resumeCopies` is copied after it. */
+  pauseCopies(): void {
+    this.#copying = false
+  }
+
+  resumeCopies(): void {
+    this.#copying = true
   }
 
   async stop(): Promise<void> {
@@ -116,7 +126,7 @@ export class Producers {
           for (const record of feed.poll(500))
             if (isWorthCopying(record) && random.share() < COPIED) kept.push(copyOf(record))
         }
-        kept = kept.slice(-KEPT_COPIES)
+        kept = this.#copying ? kept.slice(-KEPT_COPIES) : []
         if (kept.length >= 8 && random.share() < 0.3) {
           const shuffled = shuffle(kept.splice(0, kept.length), random)
           await this.#append(shuffled)

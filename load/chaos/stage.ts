@@ -35,6 +35,7 @@ export interface StageOptions {
   readonly struck: Struck
   readonly measured: Measured
   readonly say: (text: string) => void
+  /** Clients of the HTTP API; producers write as much more as there are more of them. */
   readonly callers?: number
 }
 
@@ -55,6 +56,7 @@ export interface Stage extends StageOptions {
 }
 
 export const PARTITIONS = 4
+const CALLERS = 12
 
 export async function openStage(options: StageOptions): Promise<Stage> {
   const { cluster, folder, prefix, seed, struck } = options
@@ -77,13 +79,14 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     throw error
   }
   const history = new History(historyFile)
+  const callers = options.callers ?? CALLERS
   const common = { sinkUrl: sink.url, history }
   const watch = new Watch(cluster.client, names, PARTITIONS)
   const http = new Callers({
     ...common,
     urls: fleet.gateways.map(({ url }) => url),
     random: new Random(random.u32()),
-    callers: options.callers ?? 12,
+    callers,
     pauseMs: 100,
   })
   const producers = new Producers({
@@ -93,7 +96,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     partitions: PARTITIONS,
     random: new Random(random.u32()),
     struck,
-    pauseMs: 150,
+    pauseMs: (150 * CALLERS) / callers,
   })
   const parts = { names, partitions: PARTITIONS, fleet, watch, http, producers, history, sink, random }
   return { ...options, ...parts, ledgerFile, historyFile, problems: [] }
