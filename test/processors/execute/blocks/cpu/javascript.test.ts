@@ -151,7 +151,7 @@ const BAD: readonly (readonly [string, string, string?])[] = [
   ['for (;;);', 'TIMEOUT'],
   ['/^(a+)+$/.test("a".repeat(40) + "b")', 'TIMEOUT'],
   ['a = []; a.length = 2 ** 32 - 1; a.indexOf(1)', 'TIMEOUT'],
-  ['Array(2 ** 32 - 1).fill(0)', 'TIMEOUT'],
+  ['Array(2 ** 32 - 1).fill(0)', 'SCRIPT_LIMIT', 'memory'],
   ['try { for (;;); } catch { for (;;); } finally { for (;;); }', 'TIMEOUT'],
   ['(async () => { for (;;) await null })()', 'TIMEOUT'],
   ['const f = () => Promise.resolve().then(f); f()', 'TIMEOUT'],
