@@ -22,6 +22,10 @@ import { parseClientLine, parseLedgerLine, parseLines } from './topology/verify/
 import type { VerifyReport } from './topology/verify/report.ts'
 import { sourceOf, verifyHistory } from './topology/verify/verify-history.ts'
 
+const INTERRUPTED = 130
+/** For leaving the groups; a cluster that does not answer is not waited for. */
+const START_ENDS_WITHIN_MS = 3_000
+
 /** Runs one command; resolves with the exit code. */
 export async function runCommand(args: readonly string[]): Promise<number> {
   const interrupted = new AbortController()
@@ -58,20 +62,24 @@ async function runNode({ config }: LoadedConfig, interrupted: AbortSignal): Prom
   const logger = createLogger({ environment, level: config.log_level })
   if (config.log === 'embedded' || config['read_model.kind'] === 'sqlite') prepareDataFolder(config.data)
   const settings = configure(config, process.env)
-  // Nothing is accepted yet and the log needs no orderly end, so a start that is interrupted just ends.
+  // Nothing is accepted yet, so a start that is interrupted just ends; on Kafka it leaves its groups, or others would wait for it to time out.
   const giveUp = (): void => {
     process.stderr.write('stopped before it was ready\n')
-    process.exit(130)
+    if (config.log === 'embedded') process.exit(INTERRUPTED)
+    environment.after(START_ENDS_WITHIN_MS, () => process.exit(INTERRUPTED))
   }
   interrupted.addEventListener('abort', giveUp)
-  const node = await startBeamline({ ...settings, logger }).catch((error: NodeJS.ErrnoException) => {
-    throw listenProblem(error, config) ?? error
-  })
+  const node = await startBeamline({ ...settings, logger, signal: interrupted }).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (interrupted.aborted) process.exit(INTERRUPTED)
+      throw listenProblem(error, config) ?? error
+    },
+  )
   interrupted.removeEventListener('abort', giveUp)
   process.stdout.write(welcome(node, config))
   if (!interrupted.aborted) await once(interrupted, 'abort')
   // the second signal does not wait
-  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
+  process.once('SIGINT', () => process.exit(INTERRUPTED)).once('SIGTERM', () => process.exit(143))
   logger.info({}, 'stopping: running steps may finish')
   await node.close()
   return 0

@@ -42,6 +42,7 @@ export async function openReadModel(
     file: join(dataFolder, options.kind === 'embedded' ? 'read-model.db' : `read-model-${log.id}.db`),
     partitions: log.partitions,
     heads,
+    logId: log.id,
     onProblem,
   })
   if (options.kind === 'embedded') options.log.keepEvents(() => model.positions())
@@ -68,7 +69,8 @@ async function openOnPostgres(
     onProblem,
   })
   if (options.kind === 'embedded') options.log.keepEvents(() => readModel.positions())
-  return { readModel, poke: () => readModel.poke(), waitsFor: projects ? catchingUp(readModel, heads) : () => null }
+  const behind = projects ? catchingUp(readModel, heads) : () => null
+  return { readModel, poke: () => readModel.poke(), waitsFor: () => readModel.waitsFor() ?? behind() }
 }
 
 /** Where `events` ends, by partition. */

@@ -26,9 +26,10 @@ export const KEPT_STEP_COLUMNS = `pool worker_id queued_at_ms started_at_ms fini
   /\s+/,
 )
 
-/** The first 48 bits of a run id, of which 32 are random: few runs have the same. */
+/** The first 48 bits of a run id, of which 32 are random: few runs have the same. -1 for what is no run id. */
 export function runKey(runId: string): number {
-  return Number.parseInt(runId.slice(0, 8) + runId.slice(9, 13), 16)
+  const key = Number.parseInt(runId.slice(0, 8) + runId.slice(9, 13), 16)
+  return Number.isNaN(key) ? -1 : key
 }
 
 /** What is kept of a payload: its text, or its size in bytes if it is over the limit. */

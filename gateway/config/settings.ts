@@ -115,6 +115,10 @@ export const SETTINGS = {
     null,
     'The database. Needed for `read_model.kind: postgres`.',
   ),
+  'read_model.schema': text(
+    'beamline',
+    'Schema of the database that is used, with further ones named after it. Two deployments in one database need two.',
+  ),
 
   'schema_registry.url': url(['http:', 'https:'])(
     null,

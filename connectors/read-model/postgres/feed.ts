@@ -21,6 +21,8 @@ export interface FeedOptions {
 }
 
 const STAND_BY_MS = 1_000
+/** Batches of partitions that go together, so that no transaction grows with the number of partitions. */
+const MAX_PARTS = 16
 
 export interface Feed {
   /** Resolves when nothing more is applied. */
@@ -119,7 +121,7 @@ class Turn {
 
   async #applyWaiting(): Promise<void> {
     while (this.#waiting.length > 0 && !this.#ending.aborted) {
-      const taken = this.#waiting.splice(0)
+      const taken = this.#waiting.splice(0, MAX_PARTS)
       const goesOn = await this.#apply(taken.map(({ part }) => part))
       for (const { done } of taken) done()
       if (!goesOn) this.#over.resolve()

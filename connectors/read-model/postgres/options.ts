@@ -34,7 +34,7 @@ export interface PostgresReadModelOptions {
    * when it stops. `null`: this process only asks, another one projects.
    */
   readonly project: ProjectFrom | null
-  /** Connections for questions. Default 8; a projecting process has 2 more, and each process one that listens. */
+  /** Connections for questions. Default 8; a projecting process has 3 more, and each process one that listens. */
   readonly connections?: number
   /** Longest time of a question in the database. Default 10 s. */
   readonly queryTimeoutMs?: number
@@ -48,4 +48,6 @@ export interface PostgresReadModelOptions {
 export interface PostgresReadModel extends ReadModel {
   /** There may be new events in the folder of an embedded log; cheap, may be called with every commit. Nothing to do with other sources. */
   poke(): void
+  /** Why it cannot be asked, until it could be for the first time; then `null`. */
+  waitsFor(): string | null
 }

@@ -53,6 +53,7 @@ class SharedReadModel implements PostgresReadModel {
   readonly #waiting = new WaitingRuns()
   #positions: readonly number[]
   #cancelLook: (() => void) | null = null
+  #reached = false
   #closed = false
 
   constructor(options: PostgresReadModelOptions) {
@@ -64,7 +65,7 @@ class SharedReadModel implements PostgresReadModel {
     this.#pool = openPool(options, 'questions', options.connections ?? DEFAULT_CONNECTIONS)
     this.#questions = new Questions({
       pool: this.#pool,
-      schema,
+      deployment: this.#deployment,
       timeoutMs: options.queryTimeoutMs ?? DEFAULT_TIMEOUT_MS,
       onAsOf: ({ positions }) => {
         if (project === null) this.#positions = positions
@@ -76,7 +77,10 @@ class SharedReadModel implements PostgresReadModel {
       channel: schema,
       environment,
       onNotice: (notice) => this.#told(notice),
-      onListening: () => this.#lookForEnds(),
+      onListening: () => {
+        this.#reached = true
+        this.#lookForEnds()
+      },
       onProblem: (message) => this.#problem(message),
     })
   }
@@ -100,8 +104,9 @@ class SharedReadModel implements PostgresReadModel {
     const { promise: over, resolve } = Promise.withResolvers<void>()
     // Before the run is looked at, so that an end in between is not missed.
     const forget = this.#waiting.add(runId, resolve)
-    const cancel = this.#options.environment.after(timeoutMs, resolve)
-    signal?.addEventListener('abort', () => resolve(), { once: true })
+    const gone = (): void => resolve()
+    const cancel = this.#options.environment.after(timeoutMs, gone)
+    signal?.addEventListener('abort', gone, { once: true })
     this.#lookLater()
     try {
       const status = await this.#snapshot(({ db }) => statusOf(db, tenant, runId))
@@ -109,6 +114,7 @@ class SharedReadModel implements PostgresReadModel {
     } finally {
       forget()
       cancel()
+      signal?.removeEventListener('abort', gone)
     }
     return this.getRun(tenant, runId)
   }
@@ -174,6 +180,10 @@ class SharedReadModel implements PostgresReadModel {
 
   poke(): void {
     this.#projector?.poke()
+  }
+
+  waitsFor(): string | null {
+    return this.#reached ? null : 'the database of the read model has not been reached yet'
   }
 
   positions(): readonly number[] {

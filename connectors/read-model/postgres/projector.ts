@@ -34,8 +34,8 @@ export interface Projector {
   close(): Promise<void>
 }
 
-/** One works, one looks after the tables. */
-export const PROJECTING_CONNECTIONS = 2
+/** Two builds that are fed, and one that looks after the tables. */
+export const PROJECTING_CONNECTIONS = 3
 /** Looks by itself so often, for notices may be lost. */
 const LOOK_MS = 2_000
 

@@ -4,13 +4,15 @@ import type { ClientBase, Pool } from 'pg'
 import type { AsOf } from '../../../topology/read-model/lists.ts'
 import { connectionDriver } from '../connection-driver.ts'
 import { asOfRows, type Snapshot } from '../queries/snapshot.ts'
+import type { Value } from '../rows.ts'
 import { type ReadTables, TABLES_VERSION } from '../tables.ts'
-import { newerTables, notThere, schemaOfBuild } from './catalog.ts'
+import { checkMeta, type Deployment, newerTables, notThere, schemaOfBuild } from './catalog.ts'
 import { isMissing, rowsOf, withConnection } from './connection.ts'
+import { clean } from './recordset.ts'
 
 export interface QuestionsOptions {
   readonly pool: Pool
-  readonly schema: string
+  readonly deployment: Deployment
   readonly timeoutMs: number
   readonly onAsOf: (asOf: AsOf) => void
 }
@@ -40,7 +42,7 @@ export class Questions {
       // A build may be dropped between two statements of a question; by then another one serves.
       if (!isMissing(error)) throw error
       return await this.#askOnce(question).catch((again: unknown) => {
-        throw isMissing(again) ? notThere(this.#options.schema) : again
+        throw isMissing(again) ? notThere(this.#options.deployment.schema) : again
       })
     }
   }
@@ -57,7 +59,8 @@ export class Questions {
 
   /** One message where the same build serves as the last time. */
   async #begin(client: ClientBase): Promise<AsOf> {
-    const { schema, timeoutMs } = this.#options
+    const { deployment, timeoutMs } = this.#options
+    const { schema } = deployment
     const serving = await rowsOf<ServingRow>(
       client,
       `begin isolation level repeatable read read only; set local search_path to ${schemaOfBuild(schema, this.#build)};
@@ -71,6 +74,8 @@ export class Questions {
     if (first.tables_version > TABLES_VERSION) throw newerTables(schema, first.tables_version)
     if (first.tables_version < TABLES_VERSION) throw notThere(schema)
     if (first.id !== this.#build) {
+      // Another one's tables may have come since this process began.
+      await checkMeta(client, deployment)
       this.#build = first.id
       await client.query(`set local search_path to ${schemaOfBuild(schema, first.id)}`)
     }
@@ -80,7 +85,8 @@ export class Questions {
   #kyselyOn(client: ClientBase): Kysely<ReadTables> {
     const found = this.#asked.get(client)
     if (found !== undefined) return found
-    const driver = connectionDriver((text, parameters) => rowsOf(client, text, parameters))
+    // What no column can hold, such as NUL, would be refused; it finds nothing so.
+    const driver = connectionDriver((text, parameters) => rowsOf(client, text, (parameters as Value[]).map(clean)))
     const made = new Kysely<ReadTables>({
       dialect: {
         createAdapter: () => new PostgresAdapter(),

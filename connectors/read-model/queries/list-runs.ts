@@ -8,13 +8,13 @@ import { decodeCursor, encodeCursor } from './cursor.ts'
 import { runWalk } from './run-walk.ts'
 import type { Snapshot } from './snapshot.ts'
 import { runSummary, SUMMARY_COLUMNS, type SummaryRow } from './views.ts'
-import { type Db, type Key, MAX_EXAMINED, type WalkPage, walkPage } from './walk.ts'
+import { type Db, type Key, type WalkPage, walkCounts, walkPage } from './walk.ts'
 
 export async function listRuns({ db, asOf }: Snapshot, query: RunQuery): Promise<RunPage> {
   const { filter, order, limit, cursor } = query
   const identity = { list: 'runs', filter, order }
   const after = cursor === null ? null : await placeToKey(db, order, decodeCursor(identity, cursor))
-  const page = await walkPage(runWalk(db, filter), { order, after, limit })
+  const page = await walkPage(await runWalk(db, filter), { order, after, limit })
   const rows = await rowsOf(db, page)
   const last = page.end === null ? null : rows.get(page.end.n)
   return {
@@ -55,7 +55,7 @@ export function noRuns(): { [S in RunStatus]: number } {
 
 const total = sql<number>`cast(sum(count) as bigint)`
 
-/** Exact without a look at the runs where the filter asks for nothing but flow, version and status; else at most `MAX_EXAMINED` runs are looked at. */
+/** Exact without a look at the runs where the filter asks for nothing but flow, version and status; else a bounded number of runs is looked at. */
 export async function countRuns({ db, asOf }: Snapshot, filter: RunFilter): Promise<RunCounts> {
   const counts = noRuns()
   const kept = keptCounts(db, filter)
@@ -63,18 +63,10 @@ export async function countRuns({ db, asOf }: Snapshot, filter: RunFilter): Prom
     for (const { status, count } of await kept.execute()) counts[status as RunStatus] = count
     return { counts, complete: true, asOf }
   }
-  const page = await walkPage(runWalk(db, filter), { order: 'newest', after: null, limit: MAX_EXAMINED })
-  const numbers = page.keys.map(({ n }) => n)
-  for (let at = 0; at < numbers.length; at += 1000) {
-    const rows = await db
-      .selectFrom('runs')
-      .select(['status', sql<number>`cast(count(*) as bigint)`.as('count')])
-      .where('n', 'in', numbers.slice(at, at + 1000))
-      .groupBy('status')
-      .execute()
-    for (const { status, count } of rows) counts[status as RunStatus] += count
-  }
-  return { counts, complete: page.end === null, asOf }
+  const walk = await runWalk(db, filter)
+  const found = await walkCounts(walk, walk.toRuns)
+  for (const { status, count } of found.counts) counts[status as RunStatus] = count
+  return { counts, complete: !found.cutShort, asOf }
 }
 
 function keptCounts(db: Db, filter: RunFilter) {

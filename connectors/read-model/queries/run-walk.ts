@@ -13,8 +13,14 @@ interface Index {
   readonly answers: ReadonlySet<keyof RunFilter>
 }
 
-export function runWalk(db: Db, filter: RunFilter): Walk {
-  const index = chooseIndex(db, filter)
+export interface RunWalk extends Walk {
+  /** As `narrow`, and with the run's columns in any case. */
+  readonly toRuns: (rows: Rows) => Rows
+}
+
+export async function runWalk(db: Db, asked: RunFilter): Promise<RunWalk> {
+  const filter = await rarestFirst(db, asked)
+  const index = await chooseIndex(db, filter)
   const range = index.ms === 'runs.finished_at_ms' ? filter.finished : filter.accepted
   const rows = keyWithin(index, range)
   const rest = restOf(db, filter, index)
@@ -31,30 +37,66 @@ export function runWalk(db: Db, filter: RunFilter): Walk {
     ms: index.ms,
     n: index.n,
     narrow: rest.length === 0 ? null : narrow,
+    toRuns: narrow,
     repeats: index.n === 'steps.run_n',
   }
 }
 
+/** Enough to tell a rare field from a frequent one. */
+const MAX_COUNTED = 2_000
+
+/** The index of metadata answers for one field: that which fewest runs have. */
+async function rarestFirst(db: Db, filter: RunFilter): Promise<RunFilter> {
+  if (filter.metadata.length < 2) return filter
+  const counted: { readonly field: RunFilter['metadata'][number]; readonly count: number }[] = []
+  for (const field of filter.metadata) {
+    const some = db
+      .selectFrom('run_metadata')
+      .select('run_n')
+      .where('tenant', '=', filter.tenant)
+      .where('key', '=', field.key)
+      .where('value', '=', field.value)
+      .limit(MAX_COUNTED)
+    const [row] = await db
+      .selectFrom(some.as('some'))
+      .select(sql<number>`cast(count(*) as bigint)`.as('count'))
+      .execute()
+    counted.push({ field, count: row!.count })
+  }
+  return { ...filter, metadata: counted.sort((a, b) => a.count - b.count).map(({ field }) => field) }
+}
+
 /** In order of how few runs an index is likely to leave. The range of ends comes first, since the list is then in order of them. */
-function chooseIndex(db: Db, filter: RunFilter): Index {
+async function chooseIndex(db: Db, filter: RunFilter): Promise<Index> {
   if (filter.finished !== null) return byEnd(db, filter)
   if (filter.waitingFor !== null || filter.waitingStep !== null) return byWait(db, filter)
   if (filter.metadata.length > 0) return byMetadata(db, filter)
-  const runs = asRows(db.selectFrom('runs').where('runs.tenant', '=', filter.tenant))
+  const { tenant, errorCode, flow, status } = filter
+  const runs = asRows(db.selectFrom('runs').where('runs.tenant', '=', tenant))
   const on = (rows: Rows, ...answers: (keyof RunFilter)[]): Index => ({
     rows,
     ms: 'runs.accepted_at_ms',
     n: 'runs.n',
     answers: new Set([...answers, 'accepted']),
   })
-  if (filter.errorCode !== null) return on(runs.where('runs.error_code', '=', filter.errorCode), 'errorCode')
-  const inFlow = filter.flow === null ? runs : runs.where('runs.flow', '=', filter.flow)
-  if (filter.status !== null && filter.status !== 'completed') {
+  if (errorCode !== null) return on(runs.where('runs.error_code', '=', errorCode), 'errorCode')
+  if (status !== null && status !== 'completed' && !(await isFlowRarer(db, filter))) {
     // Spelled out, since the index that leaves out completed runs is used only then.
-    const rows = inFlow.where('runs.status', '=', filter.status).where(sql<SqlBool>`runs.status <> 'completed'`)
-    return on(rows, 'status', 'flow')
+    return on(runs.where('runs.status', '=', status).where(sql<SqlBool>`runs.status <> 'completed'`), 'status')
   }
-  return on(inFlow, 'flow')
+  return flow === null ? on(runs) : on(runs.where('runs.flow', '=', flow), 'flow')
+}
+
+async function isFlowRarer(db: Db, { tenant, flow, status }: RunFilter): Promise<boolean> {
+  if (flow === null) return false
+  const sum = (column: string, value: string | null) =>
+    sql<number>`coalesce(cast(sum(case when ${sql.ref(column)} = ${value} then count else 0 end) as bigint), 0)`
+  const [counts] = await db
+    .selectFrom('run_counts')
+    .where('tenant', '=', tenant)
+    .select([sum('flow', flow).as('of_flow'), sum('status', status).as('of_status')])
+    .execute()
+  return counts!.of_flow < counts!.of_status
 }
 
 function byEnd(db: Db, { tenant }: RunFilter): Index {

@@ -63,6 +63,24 @@ export async function walkPage(walk: Walk, { order, after, limit }: WalkBounds):
   return { keys, end: last, cutShort: last !== null }
 }
 
+export interface StatusCounts {
+  readonly counts: readonly { readonly status: string; readonly count: number }[]
+  /** Not all rows of the index were looked at. */
+  readonly cutShort: boolean
+}
+
+/** Counts what {@link walkPage} would list, of the first `MAX_EXAMINED` rows; the walk must lead to `runs`. */
+export async function walkCounts(walk: Walk, narrow: (rows: Rows) => Rows): Promise<StatusCounts> {
+  const last = await lastExamined(walk, walk.rows, 'newest')
+  const rows = last === null ? walk.rows : walk.rows.where(upTo(walk, 'newest', last))
+  const count = walk.repeats ? sql`count(distinct ${sql.ref(walk.n)})` : sql`count(*)`
+  const counts = await narrow(rows)
+    .groupBy(sql.ref('runs.status'))
+    .select([sql.ref<string>('runs.status').as('status'), sql<number>`cast(${count} as bigint)`.as('count')])
+    .execute()
+  return { counts, cutShort: last !== null }
+}
+
 async function lastExamined(walk: Walk, rows: Rows, order: ListOrder): Promise<Key | null> {
   const [row] = await ordered(walk, rows, order)
     .limit(1)

@@ -2,7 +2,7 @@
  * The projection that serves, and beside it the one that is built again to take its place. Both are fed; once the next has come as far as the one that
  * serves, it takes over its file.
  */
-import { renameSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
 import type { RunId } from '../../../schemas/ids.ts'
 import { removeDatabase } from './database.ts'
 import { type PartitionBatch, Projection, type ProjectionOptions } from './projection.ts'
@@ -72,10 +72,11 @@ export class Builds {
       this.#serving = next
       return
     }
-    // Closing writes everything into the one file. Should the process end in between, the file that is left serves.
+    // Closing leaves everything in the one file, which takes the other one's place in one step.
     next.close()
-    removeDatabase(this.#options.file)
-    renameSync(nextFile(this.#options.file), this.#options.file)
+    const { file } = this.#options
+    for (const suffix of ['-wal', '-shm']) rmSync(file + suffix, { force: true })
+    renameSync(nextFile(file), file)
     this.#serving = new Projection({ ...this.#options, heads: [] })
   }
 }

@@ -27,8 +27,8 @@ interface OwnCalls {
   }
   awaitRun: { params: { tenant: TenantId; runId: RunId }; result: RunView | null }
   state: { params: null; result: ReadModelState }
-  /** The positions from which the next one is to be fed; those of the one under way, if there is one. */
-  rebuild: { params: null; result: { readonly positions: readonly number[] } }
+  /** The positions from which the next one is to be fed, also if it is under way already; `null` if it serves already. */
+  rebuild: { params: null; result: { readonly positions: readonly number[] | null } }
 }
 
 /** Requests that get an answer, with the type of it. */

@@ -158,6 +158,7 @@ class ThreadedReadModel implements SqliteReadModel {
 
   async rebuild(): Promise<void> {
     const { positions } = await this.#calls.call('rebuild', null)
+    if (positions === null) return
     this.#rebuilding = true
     const { source } = this.#options
     if (source.kind !== 'pump') this.poke()

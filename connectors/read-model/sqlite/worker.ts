@@ -92,9 +92,12 @@ async function perform({ name, params }: Call): Promise<unknown> {
       return null
     }
     case 'rebuild': {
-      const begun = builds.begin()
+      const { positions: from } = builds.begin()
+      // Where nothing has happened yet, there is nothing to wait for.
+      applyParts('next', [])
+      if (builds.next === null) return { positions: null }
       if (source.kind === 'kafka') nextFeed ??= followKafka(source, 'next')
-      return { positions: begun.positions }
+      return { positions: from }
     }
     case 'state': {
       const rebuilding = builds.next === null ? null : { positions: builds.next.positions }

@@ -158,10 +158,13 @@ await describeWithPostgres('the read model on Postgres', (postgres) => {
       for (let reached = 0; reached < stream.length; reached = await done()) {
         const child = spawn(process.execPath, [script, folder, url], { stdio: ['ignore', 'ignore', 'inherit'] })
         const ended = once(child, 'exit')
-        await expect.poll(done, { interval: 2, timeout: 20_000 }).toBeGreaterThan(reached)
-        // It is under way, perhaps in the middle of the next batch.
-        child.kill('SIGKILL')
-        await ended
+        try {
+          await expect.poll(done, { interval: 2, timeout: 30_000 }).toBeGreaterThan(reached)
+        } finally {
+          // It is under way, perhaps in the middle of the next batch.
+          child.kill('SIGKILL')
+          await ended
+        }
         kills++
       }
       expect(kills).toBeGreaterThan(1)
@@ -170,7 +173,7 @@ await describeWithPostgres('the read model on Postgres', (postgres) => {
       models.push(model)
       await expectWhole(model, events)
       rmSync(folder, { recursive: true, force: true })
-    })
+    }, 120_000)
 
     it('with three processes that project, one of which stops', async () => {
       const [first, second, asks] = [await open(), await open(), await open({ projects: false })]

@@ -242,7 +242,6 @@ describe.each(await openers())('the read model on %s', (_name, open: OpenStage) 
     const ordered = sample({ atMs: 7000, metadata: { order: 'o-1' } })
     const foreign = sample({ atMs: 8000, tenant: 'acme' as TenantId, after: (base) => [completed(base)] })
     const all = [done, broken, retries, waitsForSlot, waitsForWorker, sleeps, ordered, foreign]
-    beforeEach(() => stage.project(all.flat()))
 
     const rows: [Partial<RunFilter>, (readonly EventRecord[])[]][] = [
       [{}, [ordered, sleeps, waitsForWorker, waitsForSlot, retries, broken, done]],
@@ -289,9 +288,14 @@ describe.each(await openers())('the read model on %s', (_name, open: OpenStage) 
       [{ finished: { fromMs: null, toMs: null }, waitingFor: 'timer' }, []],
       [{ finished: { fromMs: null, toMs: null }, errorCode: 'HTTP_500', status: 'failed' }, [broken]],
     ]
-    it.each(rows)('finds runs by %j', async (filter, expected) => {
+    it('finds runs by filters, in both orders, page by page, and counts them', async () => {
+      await stage.project(all.flat())
+      for (const [filter, expected] of rows) await expectFound(filter, expected)
+    })
+
+    const expectFound = async (filter: Partial<RunFilter>, expected: readonly (readonly EventRecord[])[]) => {
       const page = await list(filter)
-      expect(idsOf(page)).toEqual(expected.map(idOf))
+      expect(idsOf(page), JSON.stringify(filter)).toEqual(expected.map(idOf))
       expect(page).toMatchObject({ next: null, cutShort: false, asOf: { positions: [15, 2], eventMs: 8010 } })
       const oldest = await list(filter, { order: 'oldest' })
       expect(idsOf(oldest)).toEqual(expected.map(idOf).reverse())
@@ -308,9 +312,10 @@ describe.each(await openers())('the read model on %s', (_name, open: OpenStage) 
       const { counts, complete } = await stage.model.countRuns({ ...anyRun(TENANT), ...filter })
       expect(complete).toBe(true)
       expect(Object.values(counts).reduce((sum, count) => sum + count)).toBe(expected.length)
-    })
+    }
 
     it('counts by status', async () => {
+      await stage.project(all.flat())
       expect(await stage.model.countRuns(anyRun(TENANT))).toMatchObject({
         counts: { accepted: 3, running: 2, completed: 1, failed: 1, cancelled: 0, timed_out: 0 },
         complete: true,
@@ -319,6 +324,7 @@ describe.each(await openers())('the read model on %s', (_name, open: OpenStage) 
     })
 
     it('forgets what a run waited for when it goes on', async () => {
+      await stage.project(all.flat())
       const base = baseOf(idOf(sleeps), TENANT, 9000)
       await stage.project([{ kind: 'StepCancelled', ...step(base, 'a'), reason: 'run_cancelled' }, completed(base)])
       expect(idsOf(await list({ waitingFor: 'timer' }))).toEqual([])
@@ -326,6 +332,7 @@ describe.each(await openers())('the read model on %s', (_name, open: OpenStage) 
     })
 
     it('names the tenants', async () => {
+      await stage.project(all.flat())
       expect(await stage.model.tenants(null, 10)).toMatchObject({
         tenants: [
           { tenant: 'acme', runs: { completed: 1 } },
@@ -338,6 +345,7 @@ describe.each(await openers())('the read model on %s', (_name, open: OpenStage) 
     })
 
     it('refuses cursors that are forged, altered or of another query', async () => {
+      await stage.project(all.flat())
       const { next } = await list({}, { limit: 2 })
       const altered = `${next!.slice(0, -2)}${next!.endsWith('A') ? 'BB' : 'AA'}`
       const refused: [string, Partial<RunFilter>, Partial<RunQuery>][] = [
@@ -360,11 +368,39 @@ describe.each(await openers())('the read model on %s', (_name, open: OpenStage) 
     })
 
     it('goes on where it was while runs come and go', async () => {
+      await stage.project(all.flat())
       const first = await list({}, { limit: 2 })
       await stage.project(sample({ atMs: 9000 }))
       const second = await list({}, { limit: 2, cursor: first.next })
       expect(idsOf(second)).toEqual([waitsForWorker, waitsForSlot].map(idOf))
     })
+  })
+
+  it('looks at a bounded number of runs for a page, and says so', async () => {
+    const rare = [10, 3_000, 6_500].map((atMs) => sample({ atMs, version: 2 }))
+    const many = Array.from({ length: 6_999 }, (_, index) => sample({ atMs: index }))
+    await stage.project([...many, ...rare].flat())
+    for (const order of ['newest', 'oldest'] as const) {
+      const found: RunId[] = []
+      let cursor: string | null = null
+      let cut = 0
+      do {
+        const page: RunPage = await list({ version: 2 }, { order, cursor })
+        found.push(...idsOf(page))
+        if (page.cutShort) cut++
+        expect(page.cutShort).toBe(page.next !== null)
+        cursor = page.next
+      } while (cursor !== null)
+      const expected = rare.map(idOf)
+      expect(found).toEqual(order === 'oldest' ? expected : expected.reverse())
+      expect(cut).toBe(1)
+    }
+    expect(await stage.model.countRuns({ ...anyRun(TENANT), errorCode: 'NONE' })).toMatchObject({ complete: true })
+    const { counts, complete } = await stage.model.countRuns({
+      ...anyRun(TENANT),
+      accepted: { fromMs: 0, toMs: 9_000 },
+    })
+    expect({ complete, accepted: counts.accepted }).toEqual({ complete: false, accepted: 5_000 })
   })
 
   it('keeps places among runs of one instant', async () => {
