@@ -6,7 +6,12 @@ import { ReadModelError } from '../topology/read-model/port.ts'
 export const ERROR_STATUSES = {
   invalid_request: 400,
   invalid_flow: 400,
+  invalid_schema: 400,
+  unauthorized: 401,
+  validator_blocked: 403,
   not_found: 404,
+  policy_not_found: 404,
+  extension_not_found: 404,
   flow_not_found: 404,
   run_not_found: 404,
   conflict: 409,
@@ -16,9 +21,13 @@ export const ERROR_STATUSES = {
   unsupported_media_type: 415,
   rate_limit_exceeded: 429,
   internal: 500,
+  decision_failed: 500,
+  not_implemented: 501,
   service_overloaded: 503,
   unavailable: 503,
+  extension_unavailable: 503,
   timeout: 504,
+  extension_timeout: 504,
 } as const satisfies { readonly [code: string]: number }
 export type ErrorCode = keyof typeof ERROR_STATUSES
 

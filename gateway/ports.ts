@@ -4,6 +4,7 @@ import type { Log } from '../topology/log/port.ts'
 import type { ReadModel } from '../topology/read-model/port.ts'
 import type { Front } from './http/front.ts'
 import type { LiveOptions } from './live/live-events.ts'
+import type { OlderOptions } from './older/options.ts'
 
 type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
 
@@ -18,6 +19,8 @@ export interface Logger {
 export interface GatewayMetrics {
   /** `route` is the pattern, e.g. `/api/v1/runs/:run_id`, so that the number of label values is bounded. */
   observeRequest(method: string, route: string, status: number, seconds: number): void
+  /** A request that a limit of the older routes let through, or not. */
+  observeLimit(endpoint: string, tenant: string, allowed: boolean): void
   /** The Prometheus text form. */
   render(): Promise<string>
   readonly contentType: string
@@ -48,6 +51,8 @@ export interface GatewayOptions {
   readonly maxWaiting?: number
   /** Of `GET /api/v1/stream`. */
   readonly live?: LiveOptions
+  /** Of the older gateway's routes. */
+  readonly older?: OlderOptions
 }
 
 export interface GatewayDependencies {
@@ -76,4 +81,5 @@ export const DEFAULT_OPTIONS: Required<GatewayOptions> = {
   maxWaitMs: 300_000,
   maxWaiting: 10_000,
   live: {},
+  older: {},
 }

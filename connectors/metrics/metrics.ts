@@ -16,6 +16,7 @@ const HTTP_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 
 export interface GatewayMetrics {
   observeRequest(method: string, route: string, status: number, seconds: number): void
+  observeLimit(endpoint: string, tenant: string, allowed: boolean): void
   render(): Promise<string>
   readonly contentType: string
 }
@@ -34,6 +35,7 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
     buckets: HTTP_BUCKETS,
     registers: [registry],
   })
+  const limits = limitCounters(registry)
   // Looking a label set up costs more than counting: it is done once per route and status.
   const counters = new Map<string, { readonly inc: () => void; readonly observe: (seconds: number) => void }>()
   return {
@@ -49,8 +51,28 @@ export function createGatewayMetrics(registry: Registry): GatewayMetrics {
       counter.inc()
       counter.observe(seconds)
     },
+    observeLimit: limits,
     render: () => registry.metrics(),
     contentType: registry.contentType,
+  }
+}
+
+/** Tenants with series of their own; those that come later share one. */
+const MAX_TENANTS = 100
+
+function limitCounters(registry: Registry): GatewayMetrics['observeLimit'] {
+  const counter = (name: string, help: string): Counter<'endpoint' | 'tenant_id'> =>
+    new Counter({ name, help, labelNames: ['endpoint', 'tenant_id'], registers: [registry] })
+  const hits = counter('gateway_rate_limit_hits_total', 'Requests to the older routes that a limit was asked about.')
+  const allowed = counter('gateway_rate_limit_allowed_total', 'Requests to the older routes within their limits.')
+  const exceeded = counter('gateway_rate_limit_exceeded_total', 'Requests to the older routes beyond a limit.')
+  const tenants = new Set<string>()
+  return (endpoint, tenant, isAllowed) => {
+    if (tenants.size < MAX_TENANTS) tenants.add(tenant)
+    const labels = { endpoint, tenant_id: tenants.has(tenant) ? tenant : 'other' }
+    hits.inc(labels)
+    if (isAllowed) allowed.inc(labels)
+    else exceeded.inc(labels)
   }
 }
 

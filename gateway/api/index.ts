@@ -1,4 +1,6 @@
 /** All routes, by the names that clients know them by. */
+import * as older from '../older/api.ts'
+import { NOT_BUILT } from '../older/api-not-built.ts'
 import * as blocks from './blocks.ts'
 import * as deadLetters from './dead-letters.ts'
 import * as flows from './flows.ts'
@@ -57,5 +59,22 @@ export const API = {
   getMetrics: status.getMetrics,
   getDescription: status.getDescription,
   getDocs: status.getDocs,
+  getMetricsOlder: older.getMetricsOlder,
+  decideRoute: older.decideRoute,
+  getDecision: older.getDecision,
+  postMessage: older.postMessage,
+  listMessages: older.listMessages,
+  getMessage: older.getMessage,
+  putMessage: older.putMessage,
+  deleteMessage: older.deleteMessage,
+  bulkDeleteMessages: older.bulkDeleteMessages,
+  exportMessages: older.exportMessages,
+  exportSomeMessages: older.exportSomeMessages,
+  streamMessages: older.streamMessages,
+  registerBlock: older.registerBlock,
+  registerBlockUnder: older.registerBlockUnder,
+  updateBlock: older.updateBlock,
+  unregisterBlock: older.unregisterBlock,
+  ...NOT_BUILT,
 } as const
 export type Api = typeof API

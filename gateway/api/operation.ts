@@ -2,7 +2,7 @@
 import type { ErrorCode } from '../errors.ts'
 import type { Schema, Shape } from './schema.ts'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 export const JSON_TYPE = 'application/json'
 export const LINES_TYPE = 'application/x-ndjson'
@@ -13,6 +13,8 @@ export interface Content<T> {
   readonly type: string
   /** Of lines and streams: of one of them. */
   readonly schema: Schema<T>
+  /** Types of the same as text. */
+  readonly otherTypes?: readonly string[]
 }
 
 export type Answers = { readonly [status: number]: Content<unknown> }

@@ -4,6 +4,7 @@ import { createDeadLetterCommands } from '../dead-letter-commands.ts'
 import { Definitions } from '../definitions.ts'
 import { knownFailure, RequestError } from '../errors.ts'
 import { LiveEvents } from '../live/live-events.ts'
+import { registerOlder } from '../older/register.ts'
 import { DEFAULT_OPTIONS, type GatewayDependencies } from '../ports.ts'
 import { Publisher } from '../publish.ts'
 import { Replies } from '../replies.ts'
@@ -136,6 +137,7 @@ function createApp(edge: Edge): FastifyInstance {
   registerTopicPublish(app, edge)
   registerWorkers(app, edge)
   registerHealth(app, edge)
+  registerOlder(app, edge)
   registerDescription(app)
   return app
 }

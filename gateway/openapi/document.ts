@@ -22,6 +22,7 @@ const TAGS: { readonly [tag: string]: string } = {
   blocks: 'What steps may do.',
   stream: 'What happens, as it happens.',
   status: 'How the process is.',
+  'older gateway': 'Routes of the gateway before this one, for its clients.',
 }
 
 export function openApiDocument(operations: Named, version: string): OpenApiDocument {
@@ -90,7 +91,10 @@ function responsesJson({ answers, errors }: Operation): Json {
   for (const [status, content] of Object.entries(answers) as [string, Content<unknown>][]) {
     responses[status] = {
       description: content.description,
-      content: { [content.type]: { schema: refOf(content.schema) } },
+      content: {
+        [content.type]: { schema: refOf(content.schema) },
+        ...Object.fromEntries((content.otherTypes ?? []).map((type) => [type, { schema: { type: 'string' } }])),
+      },
     }
   }
   for (const [status, codes] of byStatus([...errors, ...ALWAYS])) {

@@ -35,7 +35,7 @@ export interface World {
   readonly problems: string[]
   admission: Admission
   call(
-    method: 'GET' | 'POST' | 'PUT',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     url: string,
     payload?: unknown,
     headers?: InjectOptions['headers'],

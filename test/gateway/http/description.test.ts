@@ -19,7 +19,13 @@ describe('/openapi.json', () => {
     expect(headers['content-type']).toBe('application/json; charset=utf-8')
     const config = await createConfig({
       extends: ['recommended'],
-      rules: { 'operation-4xx-response': 'off', 'security-defined': 'off', 'no-server-example.com': 'off' },
+      // what is not built yet has no other answer; see below
+      rules: {
+        'operation-2xx-response': 'off',
+        'operation-4xx-response': 'off',
+        'security-defined': 'off',
+        'no-server-example.com': 'off',
+      },
     })
     const problems = await lintFromString({ source: JSON.stringify(body), absoluteRef: '/openapi.json', config })
     const shown = problems.map(({ ruleId, message, location }) => `${ruleId}: ${message} ${location[0]?.pointer}`)
@@ -32,6 +38,8 @@ describe('/openapi.json', () => {
       const path = operation.path.replaceAll(/:([a-z_]+)/g, '{$1}')
       const described = body.paths[path][operation.method.toLowerCase()]
       expect(described.operationId).toBe(name)
+      const answered = Object.keys(described.responses).some((status) => status.startsWith('2'))
+      expect(answered || '501' in described.responses).toBe(true)
       const statuses = [...operation.errors, 'internal', 'unavailable'].map(
         (code) => ERROR_STATUSES[code as 'internal'],
       )
