@@ -31,6 +31,8 @@ export interface ReplayRequest {
 
 export interface DeadLetterCommands {
   plan(filter: LetterFilter, sample: number): Promise<DlqPlanBody>
+  /** What each partition would do, by its number. */
+  planEach(filter: LetterFilter, sample: number): Promise<readonly DlqPlanBody[]>
   replay(request: ReplayRequest): Promise<DlqReplayBody>
   discard(filter: LetterFilter, reason: string, requestedBy: string | null): Promise<DlqDiscardBody>
 }
@@ -54,6 +56,7 @@ export function createDeadLetterCommands(log: Log, replies: Replies): DeadLetter
   const planEach = (filter: LetterFilter, sample: number): Promise<DlqPlanBody[]> =>
     send((replyTo) => ({ kind: 'PlanReplay', filter, sample, replyTo }))
   return {
+    planEach,
     plan: async (filter, sample) => mergePlans(await planEach(filter, sample), sample),
     async replay(request) {
       const { ratePerSecond, limit, ...rest } = request

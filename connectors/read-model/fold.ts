@@ -12,6 +12,7 @@ import type {
   RunRejected,
 } from '../../schemas/records/events.ts'
 import type { BeamlineRecord, RecordKind, RecordOfKind } from '../../schemas/records/index.ts'
+import type { OperationProgressed, OperationStarted } from '../../schemas/records/operations.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { WaitKind } from '../../topology/read-model/lists.ts'
 import type { FailedAttempt, RunStatus, StepStatus } from '../../topology/read-model/port.ts'
@@ -64,23 +65,34 @@ export interface RunChange {
 
 export type LetterChange = LetterStored | LetterReplayed | LetterDiscarded
 
+export interface OperationChange {
+  readonly event: OperationStarted | OperationProgressed
+  readonly partition: number
+  readonly offset: number
+}
+
 export interface BatchChange {
   readonly runs: Map<RunId, RunChange>
   readonly letters: LetterChange[]
+  readonly operations: OperationChange[]
   /** Latest time in any event; stands in for the clock. */
   latestMs: EpochMs
 }
 
 export function emptyBatch(): BatchChange {
-  return { runs: new Map(), letters: [], latestMs: 0 }
+  return { runs: new Map(), letters: [], operations: [], latestMs: 0 }
 }
 
 /** Adds one event; records that are no events are passed over. */
-export function foldEvent(batch: BatchChange, event: BeamlineRecord, offset: number): void {
+export function foldEvent(batch: BatchChange, event: BeamlineRecord, partition: number, offset: number): void {
   if (!('atMs' in event) || event.kind === 'DeadLetter') return
   if (event.atMs > batch.latestMs) batch.latestMs = event.atMs
   if (event.kind === 'LetterStored' || event.kind === 'LetterReplayed' || event.kind === 'LetterDiscarded') {
     batch.letters.push(event)
+    return
+  }
+  if (event.kind === 'OperationStarted' || event.kind === 'OperationProgressed') {
+    batch.operations.push({ event, partition, offset })
     return
   }
   const run = runOf(batch, event, offset)

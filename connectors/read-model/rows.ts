@@ -1,6 +1,7 @@
 /** Folded changes as values for the tables' columns, in the order of the columns listed here. */
 import { homeOf } from '../../schemas/ids.ts'
 import type { JsonText } from '../../schemas/json.ts'
+import type { OperationProgressed, OperationStarted } from '../../schemas/records/operations.ts'
 import { errorJson, type LetterChange, type RunChange, type StepChange } from './fold.ts'
 import { packSteps } from './packed-steps.ts'
 
@@ -17,6 +18,11 @@ export const STEP_COLUMNS =
 export const LETTER_COLUMNS =
   `letter_id tenant fingerprint category status code message error run_id flow step_id topic partition
   offset parent_letter_id at_ms`.split(/\s+/)
+export const OPERATION_COLUMNS =
+  `operation_id tenant action query request_hash rate_per_s partitions requested_by reason started_at_ms
+  first_offset`.split(/\s+/)
+export const OPERATION_PART_COLUMNS = 'operation_id partition state matched done skipped failed at_ms'.split(' ')
+export const OPERATION_ITEM_COLUMNS = 'operation_id at_ms place item_id outcome code new_run_id'.split(' ')
 /** Set by the latest batch that changes the step. */
 export const LATEST_STEP_COLUMNS = 'status due_at_ms reason optional error'.split(' ')
 /** As those, but known to be empty for a run of which no step has waited. */
@@ -187,6 +193,31 @@ export function letterValues(letter: Extract<LetterChange, { readonly kind: 'Let
     letter.parentLetterId,
     letter.atMs,
   ]
+}
+
+export function operationValues(event: OperationStarted, offset: number): Value[] {
+  const { operationId, tenant, action, query, requestHash, ratePerSecond, partitions, requestedBy, reason } = event
+  const asked = [operationId, tenant, action, query, requestHash, ratePerSecond, partitions, requestedBy, reason]
+  return [...asked, event.atMs, offset]
+}
+
+export function operationPartValues(event: OperationProgressed, partition: number): Value[] {
+  const { operationId, state, matched, done, skipped, failed, atMs } = event
+  return [operationId, partition, state, matched, done, skipped, failed, atMs]
+}
+
+export function operationItemValues(event: OperationProgressed, partition: number, offset: number): Value[][] {
+  const place = (index: number): string =>
+    `${String(partition).padStart(5, '0')}.${String(offset).padStart(16, '0')}.${String(index).padStart(6, '0')}`
+  return event.items.map(({ id, outcome, code, newRunId }, index) => [
+    event.operationId,
+    event.atMs,
+    place(index),
+    id,
+    outcome,
+    code,
+    newRunId,
+  ])
 }
 
 /** Changes of `run_counts` within a batch. */

@@ -4,7 +4,7 @@
  */
 import type { Generated } from 'kysely'
 
-export const TABLES_VERSION = 2
+export const TABLES_VERSION = 3
 
 export interface PositionsTable {
   partition: number
@@ -144,6 +144,44 @@ export interface LetterGroupsTable {
   last_at_ms: number
 }
 
+export interface OperationsTable {
+  operation_id: string
+  tenant: string
+  action: string
+  query: string
+  request_hash: string
+  rate_per_s: number
+  /** So many of `operation_parts` belong to it. */
+  partitions: number
+  requested_by: string | null
+  reason: string | null
+  started_at_ms: number
+  first_offset: number
+}
+
+/** How far each task has come. */
+export interface OperationPartsTable {
+  operation_id: string
+  partition: number
+  state: string
+  matched: number
+  done: number
+  skipped: number
+  failed: number
+  at_ms: number
+}
+
+export interface OperationItemsTable {
+  operation_id: string
+  at_ms: number
+  /** Partition, and number of the item within it, as text in their order. */
+  place: string
+  item_id: string
+  outcome: string
+  code: string | null
+  new_run_id: string | null
+}
+
 export interface ReadTables {
   positions: PositionsTable
   runs: RunsTable
@@ -153,4 +191,7 @@ export interface ReadTables {
   run_counts: RunCountsTable
   letters: LettersTable
   letter_groups: LetterGroupsTable
+  operations: OperationsTable
+  operation_parts: OperationPartsTable
+  operation_items: OperationItemsTable
 }

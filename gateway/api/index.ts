@@ -2,6 +2,7 @@
 import * as older from '../older/api.ts'
 import { NOT_BUILT } from '../older/api-not-built.ts'
 import * as blocks from './blocks.ts'
+import * as bulk from './bulk-operations.ts'
 import * as deadLetters from './dead-letters.ts'
 import * as flows from './flows.ts'
 import * as runs from './runs.ts'
@@ -36,6 +37,11 @@ export const API = {
   planReplay: deadLetters.planReplay,
   replayLetters: deadLetters.replayLetters,
   discardLetters: deadLetters.discardLetters,
+  startOperation: bulk.startOperation,
+  listOperations: bulk.listOperations,
+  getOperation: bulk.getOperation,
+  operationItems: bulk.operationItems,
+  stopOperation: bulk.stopOperation,
   listTopics: topics.listTopics,
   readTopic: topics.readTopic,
   publishRecords: topics.publishRecords,

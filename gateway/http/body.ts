@@ -57,6 +57,14 @@ export const boolean: Read<boolean> = (value, path) => {
   return typeof value === 'boolean' ? value : wrong(path, value, 'true or false')
 }
 
+export const oneOf = <const T extends string>(values: readonly T[]): Read<T> => {
+  return (value, path) => {
+    if (typeof value === 'string' && (values as readonly string[]).includes(value)) return value as T
+    const hint = typeof value === 'string' ? didYouMean(value, values) : ''
+    return wrong(path, value, `${values.join(', ')}${hint}`)
+  }
+}
+
 export const orNull = <T>(read: Read<T>): Read<T | null> => {
   return (value, path) => (value === null ? null : read(value, path))
 }

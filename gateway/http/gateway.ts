@@ -1,5 +1,6 @@
 /** The HTTP gateway: validates, appends, answers; reads the read model; never touches task state. */
 import { type FastifyInstance, fastify } from 'fastify'
+import { createBulkOperations } from '../bulk-operations.ts'
 import { createDeadLetterCommands } from '../dead-letter-commands.ts'
 import { Definitions } from '../definitions.ts'
 import { knownFailure, RequestError } from '../errors.ts'
@@ -10,6 +11,7 @@ import { Publisher } from '../publish.ts'
 import { Replies } from '../replies.ts'
 import { createBatchSubmitter } from '../submit-batch.ts'
 import { createSubmitter } from '../submit-run.ts'
+import { registerBulkOperations } from './bulk-operations.ts'
 import { registerDeadLetters } from './dead-letters.ts'
 import { registerDescription } from './description.ts'
 import type { Edge } from './edge.ts'
@@ -58,6 +60,7 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
   })
   const waits = boundedAwait(dependencies, options.maxWaiting)
   const submitting = { log, environment, definitions, replies, admission }
+  const deadLetters = createDeadLetterCommands(log, replies)
   const edge: Edge = {
     ...dependencies,
     options,
@@ -66,7 +69,8 @@ export function createGateway(dependencies: GatewayDependencies): Gateway {
     publisher: new Publisher(log, replies, definitions),
     submit: createSubmitter(submitting),
     submitBatch: createBatchSubmitter(submitting),
-    deadLetters: createDeadLetterCommands(log, replies),
+    deadLetters,
+    bulk: createBulkOperations({ log, replies, environment, readModel: dependencies.readModel, deadLetters }),
     live: new LiveEvents({ ...dependencies, options: options.live }),
     awaitRun: waits.awaitRun,
   }
@@ -133,6 +137,7 @@ function createApp(edge: Edge): FastifyInstance {
   registerFlowVersions(app, edge)
   registerTenants(app, edge)
   registerDeadLetters(app, edge)
+  registerBulkOperations(app, edge)
   registerTopics(app, edge)
   registerTopicPublish(app, edge)
   registerWorkers(app, edge)

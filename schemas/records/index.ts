@@ -5,6 +5,7 @@ import * as dlq from './dlq.ts'
 import * as events from './events.ts'
 import * as execute from './execute.ts'
 import * as ingest from './ingest.ts'
+import * as operations from './operations.ts'
 import * as replies from './replies.ts'
 import * as result from './result.ts'
 import * as route from './route.ts'
@@ -23,6 +24,9 @@ export const RECORDS = {
   41: dlq.PlanReplay,
   42: dlq.ReplayDeadLetters,
   43: dlq.DiscardDeadLetters,
+  44: operations.AddOperationItems,
+  45: operations.StartOperation,
+  46: operations.StopOperation,
   50: control.FlowPublished,
   51: control.TenantChanged,
   52: control.SchemaChanged,
@@ -47,6 +51,8 @@ export const RECORDS = {
   80: events.LetterStored,
   81: events.LetterReplayed,
   82: events.LetterDiscarded,
+  83: operations.OperationStarted,
+  84: operations.OperationProgressed,
   90: replies.Reply,
 } as const satisfies { readonly [number: number]: AnyRecordDef }
 
@@ -70,6 +76,11 @@ export type EventRecord = RecordOfKind<
     | 'PlanReplay'
     | 'ReplayDeadLetters'
     | 'DiscardDeadLetters'
+    | 'AddOperationItems'
+    | 'StartOperation'
+    | 'StopOperation'
+    | 'OperationStarted'
+    | 'OperationProgressed'
     | 'FlowPublished'
     | 'TenantChanged'
     | 'SchemaChanged'

@@ -18,6 +18,13 @@ import type {
   RunQuery,
   TenantsPage,
 } from './lists.ts'
+import type {
+  OperationItemPage,
+  OperationItemQuery,
+  OperationPage,
+  OperationQuery,
+  OperationView,
+} from './operations.ts'
 
 export const RUN_STATUSES = ['accepted', 'running', 'completed', 'failed', 'cancelled', 'timed_out'] as const
 export type RunStatus = (typeof RUN_STATUSES)[number]
@@ -187,6 +194,12 @@ export interface ReadModel {
   getLetter(tenant: TenantId, letterId: string): Promise<LetterView | null>
   /** Tenants that have runs, by name, those after `after`; `limit` is 1..1000. */
   tenants(after: TenantId | null, limit: number): Promise<TenantsPage>
+  /** `null` if the tenant has no such bulk operation, or its start has not been projected yet. */
+  getOperation(tenant: TenantId, operationId: string): Promise<OperationView | null>
+  /** @throws {ReadModelError} `CURSOR_INVALID` */
+  operations(query: OperationQuery): Promise<OperationPage>
+  /** What an operation has done, in the order in which it did; `null` as for `getOperation`. @throws {ReadModelError} `CURSOR_INVALID` */
+  operationItems(query: OperationItemQuery): Promise<OperationItemPage | null>
   counts(): Promise<ReadModelCounts>
   state(): Promise<ReadModelState>
   /**

@@ -32,6 +32,10 @@ export const VIOLATION_CODES = [
   'letter_stored_twice',
   'letter_replayed_twice',
   'replay_without_run',
+  'operation_item_twice',
+  /** Its numbers do not fit what it said to have done, or it went on after its end. */
+  'operation_miscounted',
+  'operation_unfinished',
   'slots_unbalanced',
   'concurrency_exceeded',
   'unprocessed_record',

@@ -101,10 +101,13 @@ export class Runs {
       this.#findings.add('run_away_from_home', where(runId, at), `its home is partition ${home}`)
     }
     if (event.idempotencyKey !== null) addTo(this.byKey, `${tenant}/${event.idempotencyKey}`, event.runId)
-    if (event.replayId !== null) {
-      const runs = addTo(this.byReplay, `${event.letterId}/${event.replayId}`, runId)
+    // a run may be run again as often as somebody asks for it; once by each operation
+    const replayed = event.letterId ?? (event.replayId === 'rerun' ? null : event.replayOf)
+    if (event.replayId !== null && replayed !== null) {
+      const runs = addTo(this.byReplay, `${replayed}/${event.replayId}`, runId)
       if (runs > 1) {
-        const message = `letter ${event.letterId} became ${runs} runs under replay id ${event.replayId}`
+        const what = event.letterId === null ? 'run' : 'letter'
+        const message = `${what} ${replayed} became ${runs} runs under replay id ${event.replayId}`
         this.#findings.add('letter_replayed_twice', where(runId, at), message)
       }
     }

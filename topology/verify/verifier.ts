@@ -11,6 +11,7 @@ import { Concurrency } from './concurrency.ts'
 import { Findings } from './findings.ts'
 import type { ClientLine, LedgerLine } from './formats.ts'
 import { Letters } from './letters.ts'
+import { Operations } from './operations.ts'
 import type { VerifyReport } from './report.ts'
 import { Runs } from './runs.ts'
 import { Submissions } from './submissions.ts'
@@ -34,6 +35,7 @@ export class Verifier {
   readonly #concurrency: Concurrency
   readonly #runs: Runs
   readonly #letters: Letters
+  readonly #operations: Operations
   readonly #submissions = new Submissions()
   readonly #attempts: Attempts
   readonly #client: ClientChecks
@@ -48,6 +50,7 @@ export class Verifier {
     for (const info of positions) this.#positions.set(`${info.topic}/${info.partition}`, info)
     this.#concurrency = new Concurrency(this.#findings, options.partitions)
     this.#letters = new Letters(this.#findings)
+    this.#operations = new Operations(this.#findings)
     const trimmed = (partition: number) => (this.#positions.get(`events/${partition}`)?.firstOffset ?? 0) > 0
     this.#runs = new Runs(this.#findings, options.partitions, this.#concurrency, trimmed)
     this.#attempts = new Attempts(this.#findings)
@@ -127,6 +130,11 @@ export class Verifier {
       case 'DeadLetter':
         this.#letters.sent(message, where, processed)
         return
+      case 'OperationStarted':
+        return
+      case 'OperationProgressed':
+        this.#operations.progressed(message, record.partition, where)
+        return
     }
     if (record.topic !== 'events') return
     // every kind left on this topic is an event
@@ -161,6 +169,7 @@ export class Verifier {
       if (open.length > 0) this.#findings.note(`${open.length} runs were still going on; that they end is not checked`)
       return
     }
+    if (eventsAreWhole) this.#operations.finish()
     for (const { runId } of open) this.#findings.add('run_lost', `run ${runId}`, 'it was accepted and has no end')
     for (const [runId, letterId] of this.#letters.newRuns) {
       if (this.#runs.byId.has(runId) || !eventsAreWhole) continue
@@ -200,6 +209,7 @@ export class Verifier {
         'attempt_applied_twice',
         'idempotency_key_gave_two_runs',
         'letter_replayed_twice',
+        'operation_item_twice',
       ),
       illegalTransitions: findings.count('illegal_step_transition', 'attempt_out_of_order', 'event_after_end'),
       attempts: this.#runs.startedAttempts.size,
@@ -228,6 +238,9 @@ const TOPIC_OF: { readonly [K in RecordKind]?: string } = {
   PlanReplay: 'dlq',
   ReplayDeadLetters: 'dlq',
   DiscardDeadLetters: 'dlq',
+  AddOperationItems: 'dlq',
+  StartOperation: 'dlq',
+  StopOperation: 'dlq',
   FlowPublished: 'control',
   TenantChanged: 'control',
   SchemaChanged: 'control',

@@ -5,6 +5,7 @@
 import type { Pool } from 'pg'
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { LetterQuery, RunEventsQuery, RunFilter, RunQuery } from '../../../topology/read-model/lists.ts'
+import type { OperationItemQuery, OperationQuery } from '../../../topology/read-model/operations.ts'
 import { isFinished, ReadModelError, type ReadModelState, type RunView } from '../../../topology/read-model/port.ts'
 import { statusOf } from '../queries/get-run.ts'
 import { type Answer, type Asked, ask, type Question } from '../queries/read-queries.ts'
@@ -141,6 +142,18 @@ class SharedReadModel implements PostgresReadModel {
 
   getLetter(tenant: TenantId, letterId: string) {
     return this.#ask('getLetter', { tenant, letterId })
+  }
+
+  getOperation(tenant: TenantId, operationId: string) {
+    return this.#ask('getOperation', { tenant, operationId })
+  }
+
+  operations(query: OperationQuery) {
+    return this.#ask('operations', query)
+  }
+
+  operationItems(query: OperationItemQuery) {
+    return this.#ask('operationItems', query)
   }
 
   tenants(after: TenantId | null, limit: number) {

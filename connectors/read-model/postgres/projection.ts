@@ -149,11 +149,11 @@ export class BuildProjection {
   }
 }
 
-function foldFrom(batch: BatchChange, { records }: PartitionPart, position: number): void {
+function foldFrom(batch: BatchChange, { partition, records }: PartitionPart, position: number): void {
   for (const record of records) {
     if (record.offset < position) continue
     const event = record.message ?? decoded(record.value)
-    if (event !== null) foldEvent(batch, event, record.offset)
+    if (event !== null) foldEvent(batch, event, partition, record.offset)
   }
 }
 

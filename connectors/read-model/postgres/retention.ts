@@ -1,4 +1,4 @@
-/** Lets finished runs and resolved letters go, a few at a time. Safe for several that do so at once: what is counted is what was removed. */
+/** Lets finished runs, resolved letters and ended operations go, a few at a time. Safe for several that do so at once: what is counted is what was removed. */
 import type { ClientBase } from 'pg'
 import type { EpochMs } from '../../../schemas/ids.ts'
 import { LOOKS_PER_ROUND, type RetentionOptions, RUNS_AT_ONCE } from '../retention.ts'
@@ -23,6 +23,7 @@ export function createRetention(options: RetentionOptions): Retain {
     if (last !== null) from = last
     if (old.length > 0) await removeRuns(client, old)
     await removeLetters(client, oldestMs)
+    await removeOperations(client, oldestMs)
   }
 }
 
@@ -76,4 +77,24 @@ async function removeLetters(client: ClientBase, oldestMs: EpochMs): Promise<voi
     [oldestMs],
   )
   if (removed.length > 0) await client.query('delete from letter_groups where open + replayed + discarded <= 0')
+}
+
+/** One operation at a time, its items first. */
+async function removeOperations(client: ClientBase, oldestMs: EpochMs): Promise<void> {
+  const [old] = await rowsOf<{ operation_id: string }>(
+    client,
+    `select operation_id from operations where started_at_ms < $1 and not exists (
+      select 1 from operation_parts as part where part.operation_id = operations.operation_id
+        and (part.state = 'running' or part.at_ms >= $1)) limit 1`,
+    [oldestMs],
+  )
+  if (old === undefined) return
+  const removed = await client.query(
+    `delete from operation_items where (operation_id, at_ms, place) in (
+      select operation_id, at_ms, place from operation_items where operation_id = $1 limit ${RUNS_AT_ONCE})`,
+    [old.operation_id],
+  )
+  if (removed.rowCount === RUNS_AT_ONCE) return
+  await client.query('delete from operation_parts where operation_id = $1', [old.operation_id])
+  await client.query('delete from operations where operation_id = $1', [old.operation_id])
 }

@@ -10,11 +10,13 @@ const NAME = 'text collate "C"'
 const TYPES: { readonly [type: string]: string } = {
   [INT]: `n run_key run_n accepted_at_ms started_at_ms finished_at_ms deadline_at_ms cause_offset input_bytes output_bytes first_offset
     queued_at_ms due_at_ms waits_accepted_ms failed_at_ms offset at_ms resolved_at_ms first_at_ms last_at_ms next_offset latest_ms`,
-  integer: 'version partition priority attempt optional count open replayed discarded',
+  integer:
+    'version partition priority attempt optional count open replayed discarded partitions matched done skipped failed',
+  'double precision': 'rate_per_s',
   [NAME]: `run_id tenant flow status cause_topic failed_step error_code letter_id replay_of replay_id step_id pool waits_for waits_tenant key
-    value fingerprint category code topic parent_letter_id new_run_id`,
+    value fingerprint category code topic parent_letter_id new_run_id operation_id action state place item_id outcome`,
   text: `sticky_key idempotency_key cancel_reason error metadata input output events packed_steps worker_id reason message resolved_by
-    resolved_reason`,
+    resolved_reason query request_hash requested_by`,
 }
 const TYPE_OF = new Map(
   Object.entries(TYPES).flatMap(([type, names]) => names.split(/\s+/).map((name) => [name, type] as const)),
@@ -65,6 +67,12 @@ const TABLES: { readonly [table: string]: Columns } = {
     'tenant fingerprint category code message open replayed discarded first_at_ms last_at_ms',
     'flow step_id',
   ),
+  operations: columns(
+    'operation_id tenant action query request_hash rate_per_s partitions started_at_ms first_offset',
+    'requested_by reason',
+  ),
+  operation_parts: columns('operation_id partition state matched done skipped failed at_ms', ''),
+  operation_items: columns('operation_id at_ms place item_id outcome', 'code new_run_id'),
 }
 
 const KEYS = `
@@ -89,6 +97,10 @@ const KEYS = `
   create index letters_by_group on letters(tenant, fingerprint, status, at_ms, n);
   create index letters_resolved on letters(resolved_at_ms) where status <> 'open';
   create index letter_groups_latest on letter_groups(tenant, last_at_ms);
+  alter table operations add primary key (operation_id);
+  alter table operation_parts add primary key (operation_id, partition);
+  alter table operation_items add primary key (operation_id, at_ms, place);
+  create index operations_newest on operations(tenant, started_at_ms, operation_id);
 `
 
 /** Makes the tables of a build in the schema that is first in the search path. */

@@ -21,6 +21,7 @@ import {
 import { rowsOf } from './connection.ts'
 import { quoted, recordset, recordsJson } from './recordset.ts'
 import { writeLetters } from './write-letters.ts'
+import { writeOperations } from './write-operations.ts'
 
 /** Returns the runs that ended. */
 export async function writeBatch(
@@ -32,6 +33,7 @@ export async function writeBatch(
   const writing = new Writing(client, partitions, payloads)
   const ended = await writing.runs([...batch.runs.values()])
   await writeLetters(client, batch.letters)
+  await writeOperations(client, batch.operations)
   return ended
 }
 

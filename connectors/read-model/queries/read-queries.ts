@@ -1,9 +1,11 @@
 /** Every question of the port, as asked of a snapshot. Both databases are asked the same. */
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { LetterQuery, RunEventsQuery, RunFilter, RunQuery } from '../../../topology/read-model/lists.ts'
+import type { OperationItemQuery, OperationQuery } from '../../../topology/read-model/operations.ts'
 import { getRun, runEvents } from './get-run.ts'
 import { countLetters, getLetter, letterGroups, listLetters } from './letters.ts'
 import { countAllRuns, countRuns, listRuns, listTenants } from './list-runs.ts'
+import { getOperation, listOperationItems, listOperations } from './operations.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export const QUESTIONS = {
@@ -18,6 +20,10 @@ export const QUESTIONS = {
     getLetter(snapshot, tenant, letterId),
   tenants: (snapshot: Snapshot, { after, limit }: { after: TenantId | null; limit: number }) =>
     listTenants(snapshot, after, limit),
+  getOperation: (snapshot: Snapshot, { tenant, operationId }: { tenant: TenantId; operationId: string }) =>
+    getOperation(snapshot, tenant, operationId),
+  operations: (snapshot: Snapshot, query: OperationQuery) => listOperations(snapshot, query),
+  operationItems: (snapshot: Snapshot, query: OperationItemQuery) => listOperationItems(snapshot, query),
   counts: async ({ db, asOf }: Snapshot, _all: null) => ({
     runs: await countAllRuns(db),
     letters: await countLetters(db),

@@ -142,7 +142,7 @@ export class Projection {
       if (record.offset < from) continue
       next = Math.max(next, record.offset + 1)
       const event = record.message ?? this.#decode(record.value)
-      if (event !== null) foldEvent(batch, event, record.offset)
+      if (event !== null) foldEvent(batch, event, partition, record.offset)
     }
     return next
   }

@@ -1,4 +1,4 @@
-/** Lets finished runs and resolved letters go, a few at a time. */
+/** Lets finished runs, resolved letters and ended operations go, a few at a time. */
 import type { DatabaseSync } from 'node:sqlite'
 import type { EpochMs } from '../../../schemas/ids.ts'
 import { LOOKS_PER_ROUND, type RetentionOptions, RUNS_AT_ONCE } from '../retention.ts'
@@ -28,6 +28,7 @@ export function createRetention(database: DatabaseSync, options: RetentionOption
   const count = database.prepare(`UPDATE run_counts SET count = count + ?6
     WHERE partition = ?1 AND tenant = ?2 AND flow = ?3 AND version = ?4 AND status = ?5`)
   const removeLetters = createLetterRetention(database)
+  const removeOperations = createOperationRetention(database)
   let from = 0
   let looks = 0
   return (latestMs) => {
@@ -46,6 +47,24 @@ export function createRetention(database: DatabaseSync, options: RetentionOption
     }
     for (const row of counts.rows()) count.run(...row)
     removeLetters(oldestMs)
+    removeOperations(oldestMs)
+  }
+}
+
+/** One operation at a time, its items first. */
+function createOperationRetention(database: DatabaseSync): (oldestMs: EpochMs) => void {
+  const old = database.prepare(`SELECT operation_id FROM operations WHERE started_at_ms < ?1 AND NOT EXISTS (
+    SELECT 1 FROM operation_parts AS part WHERE part.operation_id = operations.operation_id
+      AND (part.state = 'running' OR part.at_ms >= ?1)) LIMIT 1`)
+  const removeItems = database.prepare(`DELETE FROM operation_items WHERE (operation_id, at_ms, place) IN (
+    SELECT operation_id, at_ms, place FROM operation_items WHERE operation_id = ? LIMIT ${RUNS_AT_ONCE})`)
+  const removals = ['operation_parts', 'operations'].map((table) =>
+    database.prepare(`DELETE FROM ${table} WHERE operation_id = ?`),
+  )
+  return (oldestMs) => {
+    const id = old.get(oldestMs)?.operation_id
+    if (id === undefined || Number(removeItems.run(id).changes) === RUNS_AT_ONCE) return
+    for (const statement of removals) statement.run(id)
   }
 }
 

@@ -6,6 +6,7 @@ import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { Environment } from '../../../topology/environment.ts'
 import type { Log } from '../../../topology/log/port.ts'
 import type { LetterQuery, RunEventsQuery, RunFilter, RunQuery } from '../../../topology/read-model/lists.ts'
+import type { OperationItemQuery, OperationQuery } from '../../../topology/read-model/operations.ts'
 import { type ReadModel, ReadModelError, type RunView } from '../../../topology/read-model/port.ts'
 import type { EventRecord } from '../events.ts'
 import { startPump } from '../pump.ts'
@@ -142,6 +143,18 @@ class ThreadedReadModel implements SqliteReadModel {
 
   getLetter(tenant: TenantId, letterId: string) {
     return this.#calls.call('getLetter', { tenant, letterId })
+  }
+
+  getOperation(tenant: TenantId, operationId: string) {
+    return this.#calls.call('getOperation', { tenant, operationId })
+  }
+
+  operations(query: OperationQuery) {
+    return this.#calls.call('operations', query)
+  }
+
+  operationItems(query: OperationItemQuery) {
+    return this.#calls.call('operationItems', query)
   }
 
   tenants(after: TenantId | null, limit: number) {

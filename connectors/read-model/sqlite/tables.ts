@@ -142,4 +142,39 @@ export const TABLES = `
     PRIMARY KEY(tenant, fingerprint)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX letter_groups_latest ON letter_groups(tenant, last_at_ms);
+  CREATE TABLE operations(
+    operation_id TEXT PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    action TEXT NOT NULL,
+    query TEXT NOT NULL,
+    request_hash TEXT NOT NULL,
+    rate_per_s REAL NOT NULL,
+    partitions INTEGER NOT NULL,
+    requested_by TEXT,
+    reason TEXT,
+    started_at_ms INTEGER NOT NULL,
+    first_offset INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX operations_newest ON operations(tenant, started_at_ms, operation_id);
+  CREATE TABLE operation_parts(
+    operation_id TEXT NOT NULL,
+    partition INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    matched INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    skipped INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY(operation_id, partition)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE operation_items(
+    operation_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    place TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    code TEXT,
+    new_run_id TEXT,
+    PRIMARY KEY(operation_id, at_ms, place)
+  ) STRICT, WITHOUT ROWID;
 `

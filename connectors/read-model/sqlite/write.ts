@@ -19,6 +19,7 @@ import {
 } from '../rows.ts'
 import { type SparseInsert, sparseInsert } from './statements.ts'
 import { createLetterWriter, type LetterWriter } from './write-letters.ts'
+import { createOperationWriter } from './write-operations.ts'
 
 export interface Writer {
   /** Returns the runs that ended. */
@@ -48,6 +49,7 @@ class SqliteWriter implements Writer {
   readonly #statements: Statements
   readonly #payloads: ReturnType<typeof payloadsUpTo>
   readonly #letters: LetterWriter
+  readonly #writeOperation: ReturnType<typeof createOperationWriter>
   readonly #insertRun: SparseInsert
   readonly #insertStep: SparseInsert
   readonly #putStep: SparseInsert
@@ -65,6 +67,7 @@ class SqliteWriter implements Writer {
     this.#putStep = sparseInsert(database, 'steps', STEP_COLUMNS, onStep([...LATEST_STEP_COLUMNS, ...WAIT_COLUMNS]))
     this.#putWaitlessStep = sparseInsert(database, 'steps', STEP_COLUMNS, onStep(LATEST_STEP_COLUMNS))
     this.#letters = createLetterWriter(database)
+    this.#writeOperation = createOperationWriter(database)
   }
 
   apply(batch: BatchChange): RunId[] {
@@ -72,6 +75,7 @@ class SqliteWriter implements Writer {
     this.#counts = new CountChanges()
     for (const run of batch.runs.values()) this.#writeRun(run, ended)
     for (const letter of batch.letters) this.#letters.write(letter)
+    for (const operation of batch.operations) this.#writeOperation(operation)
     for (const row of this.#counts.rows()) this.#statements.count.run(...row)
     return ended
   }

@@ -170,6 +170,25 @@ export function replayed(newRunId: RunId | null): BeamlineRecord {
   }
 }
 
+/** What a task says of a bulk operation. */
+export function progressed(ids: readonly string[], done: number, state: 'running' | 'finished'): BeamlineRecord {
+  const items = ids.map((id) => ({ id, outcome: 'done', code: null, newRunId: null }) as const)
+  return {
+    kind: 'OperationProgressed',
+    operationId: 'op-1',
+    tenant: TENANT,
+    state,
+    matched: 2,
+    done,
+    skipped: 0,
+    failed: 0,
+    items,
+    atMs: T0,
+    causeTopic: 'timer',
+    causeOffset: 0,
+  }
+}
+
 export function policy(maxConcurrency: number): BeamlineRecord {
   const open = { spread: null, ratePerSecond: null, burst: null, weight: 1 }
   return { kind: 'TenantChanged', tenant: TENANT, revision: 1, maxConcurrency, ...open }

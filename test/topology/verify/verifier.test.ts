@@ -16,6 +16,7 @@ import {
   indexOf,
   insertAfter,
   policy,
+  progressed,
   remove,
   replayed,
   run,
@@ -88,6 +89,18 @@ const DEFECTS: readonly (readonly [ViolationCode, string, (history: History) => 
     (h) => replace(h, 'RunAccepted', accepted(A, { replayId: 'replay-1', letterId: 'letter-b' }), A),
   ],
   ['replay_without_run', 'it never began', (h) => replace(h, 'LetterReplayed', replayed(OTHER))],
+  [
+    'operation_item_twice',
+    'one item',
+    (h) => operation(h, progressed([A], 1, 'running'), progressed([A], 2, 'finished')),
+  ],
+  ['operation_miscounted', 'one is missing', (h) => operation(h, progressed([A], 2, 'running'))],
+  [
+    'operation_miscounted',
+    'goes on after its end',
+    (h) => operation(h, progressed([A, B], 2, 'finished'), progressed([], 2, 'finished')),
+  ],
+  ['operation_unfinished', 'one item is left', (h) => operation(h, progressed([A], 1, 'running'))],
   ['slots_unbalanced', 'an attempt is left', (h) => remove(h, 'StepCancelled')],
   ['concurrency_exceeded', 'two at once', twoAtOnce],
   ['unprocessed_record', 'left behind', (h) => behind(h, 'result')],
@@ -99,7 +112,17 @@ const DEFECTS: readonly (readonly [ViolationCode, string, (history: History) => 
   ['record_unreadable', 'an event', (h) => before(h, indexOf(h, 'RunCompleted'), null)],
 ]
 
+function operation(history: History, ...said: readonly Parameters<typeof insertAfter>[2][]): void {
+  for (const message of said.toReversed()) insertAfter(history, indexOf(history, 'LetterStored'), message)
+}
+
 describe('Verifier', () => {
+  it('finds nothing wrong with an operation that did each item once', () => {
+    const history = correctHistory()
+    operation(history, progressed([], 0, 'running'), progressed([A], 1, 'running'), progressed([B], 2, 'finished'))
+    expect(verify(history).violations).toEqual([])
+  })
+
   it('finds nothing wrong with a correct history, and counts it', () => {
     const report = verify(correctHistory())
     expect(report.violations).toEqual([])
