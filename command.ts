@@ -5,15 +5,21 @@ import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { configure, kafkaOptions } from './configure.ts'
+import { backUp } from './connectors/backup/backup.ts'
+import { restore } from './connectors/backup/restore.ts'
+import { askForProfile, listeningProcesses } from './connectors/control-socket/ask.ts'
+import { openControlSocket } from './connectors/control-socket/control-socket.ts'
 import { realEnvironment as environment } from './connectors/environment.ts'
 import { openEmbeddedLog } from './connectors/log-embedded/embedded-log.ts'
+import { inspectFolder } from './connectors/log-embedded/inspect.ts'
 import { openEmbeddedReader } from './connectors/log-embedded/reader.ts'
 import { DATABASE_FILE } from './connectors/log-embedded/schema.ts'
 import { manageTopics } from './connectors/log-kafka/topics-tool.ts'
 import { createLogger } from './connectors/logging/logger.ts'
+import { dryRunner } from './dry-run.ts'
 import { runCli } from './gateway/cli/cli.ts'
 import { prepareDataFolder, requireDataFolder } from './gateway/cli/data-folder.ts'
-import type { Script, VerifyConfig } from './gateway/cli/dependencies.ts'
+import type { ProcessProfile, Script, VerifyConfig } from './gateway/cli/dependencies.ts'
 import { DEFAULT_URL } from './gateway/cli/shell.ts'
 import type { LoadedConfig } from './gateway/config/load-config.ts'
 import type { Config } from './gateway/config/settings.ts'
@@ -31,6 +37,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   const interrupted = new AbortController()
   const onSignal = (): void => interrupted.abort()
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
+  const dry = dryRunner(process.env.BEAMLINE_BLOCKS_FOLDER || null, interrupted.signal)
   const code = await runCli(args, {
     version: packageVersion(),
     environment,
@@ -51,8 +58,18 @@ export async function runCommand(args: readonly string[]): Promise<number> {
         { apply },
       ),
     verify: verifyFolder,
+    dryRun: dry.run,
+    backUp: (request) => {
+      requireDataFolder(request.dataFolder, DATABASE_FILE)
+      return backUp({ ...request, version: packageVersion(), nowMs: environment.now() })
+    },
+    restore,
+    inspectFolder,
+    checkSettings: ({ config }) => void configure(config, process.env),
+    profile: ({ dataFolder, pid, ms }) => profileOf(dataFolder, pid, ms, interrupted.signal),
     runScript,
   })
+  await dry.close()
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
   return code
 }
@@ -76,13 +93,36 @@ async function runNode({ config }: LoadedConfig, interrupted: AbortSignal): Prom
     },
   )
   interrupted.removeEventListener('abort', giveUp)
+  const control = await openControlSocket(config.data, environment).catch((error: Error) => {
+    logger.warn({}, `no profile can be asked for: ${error.message}`)
+    return null
+  })
   process.stdout.write(welcome(node, config))
   if (!interrupted.aborted) await once(interrupted, 'abort')
   // the second signal does not wait
   process.once('SIGINT', () => process.exit(INTERRUPTED)).once('SIGTERM', () => process.exit(143))
   logger.info({}, 'stopping: running steps may finish')
+  await control?.close()
   await node.close()
   return 0
+}
+
+/** Of the one process that runs on the folder, or the one that is named. */
+async function profileOf(folder: string, pid: number | null, ms: number, signal: AbortSignal): Promise<ProcessProfile> {
+  const listening = existsSync(folder) ? listeningProcesses(folder) : []
+  const asked = pid === null ? listening.filter(isRunning) : [pid]
+  if (asked.length > 1) throw new Error(`processes ${asked.join(', ')} run on ${folder}; name one with --pid`)
+  const profile = asked[0] === undefined ? null : await askForProfile(folder, asked[0], ms, signal)
+  if (profile === null) throw new Error(`no process${pid === null ? '' : ` ${pid}`} that runs on ${folder} answers`)
+  return profile
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 /** What is wrong with the address, if that is what it is. */

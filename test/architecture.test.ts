@@ -25,6 +25,7 @@ const PORTS = [
   'topology/task/snapshot.ts',
   'topology/executor/observer.ts',
   'topology/verify/',
+  'topology/dry-run/port.ts',
 ]
 
 /** Time, randomness and ids come through the environment. */

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { LogError } from '../../topology/log/port.ts'
 import type { WriterData } from './protocol.ts'
 import { APPLICATION_ID, CREATE_TABLES, DATABASE_FILE, FORMAT_VERSION, PAGE_BYTES } from './schema.ts'
+import { UPGRADES, type Upgrades, upgrade } from './upgrade.ts'
 
 const LOCK_FILE = 'lock.db'
 const OWNER_FILE = 'owner'
@@ -19,15 +20,18 @@ export interface OpenFolder {
 
 /**
  * Locks the folder and opens its database, which is created if there is none.
- * @throws {LogError} `DATA_FOLDER_IN_USE`, `DATA_FOLDER_NEWER`, `DATA_FOLDER_CORRUPT`, `PARTITIONS_DIFFER`
+ * @throws {LogError} `DATA_FOLDER_IN_USE`, `DATA_FOLDER_NEWER`, `DATA_FOLDER_OLDER`, `DATA_FOLDER_CORRUPT`, `PARTITIONS_DIFFER`
  */
-export function openFolder(data: WriterData): OpenFolder {
+export function openFolder(data: WriterData, upgrades: Upgrades = UPGRADES): OpenFolder {
   const { folder, partitions } = data
   mkdirSync(folder, { recursive: true })
   const lock = lockFolder(folder)
   try {
     const file = join(folder, DATABASE_FILE)
-    if (existsSync(file) && statSync(file).size > 0) check(file, partitions)
+    if (existsSync(file) && statSync(file).size > 0) {
+      const version = check(file, partitions)
+      if (version < FORMAT_VERSION) upgrade(file, version, upgrades)
+    }
     const database = new DatabaseSync(file)
     database.exec(`
       PRAGMA page_size = ${PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
@@ -66,7 +70,7 @@ function lockFolder(folder: string): DatabaseSync {
   return lock
 }
 
-function ownerOf(folder: string): string {
+export function ownerOf(folder: string): string {
   try {
     return readFileSync(join(folder, OWNER_FILE), 'utf8').trim()
   } catch {
@@ -74,8 +78,8 @@ function ownerOf(folder: string): string {
   }
 }
 
-/** Looks at an existing database without changing it. */
-function check(file: string, partitions: number): void {
+/** Looks at an existing database without changing it; answers its format version. */
+function check(file: string, partitions: number): number {
   let meta: ReadonlyMap<string, number>
   let database: DatabaseSync | null = null
   try {
@@ -83,7 +87,7 @@ function check(file: string, partitions: number): void {
     const id = Number(database.prepare('PRAGMA application_id').get()?.['application_id'])
     if (!hasTables(database) && id === 0) {
       // A database without tables: the process that created the file ended before its first transaction.
-      if (database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'] === 0) return
+      if (database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'] === 0) return FORMAT_VERSION
     }
     if (id !== APPLICATION_ID)
       throw new Error(`it is no Beamline log (application id ${id}, expected ${APPLICATION_ID})`)
@@ -98,10 +102,10 @@ function check(file: string, partitions: number): void {
   } finally {
     database?.close()
   }
-  checkMeta(file, meta, partitions)
+  return checkMeta(file, meta, partitions)
 }
 
-function checkMeta(file: string, meta: ReadonlyMap<string, number>, partitions: number): void {
+function checkMeta(file: string, meta: ReadonlyMap<string, number>, partitions: number): number {
   const version = meta.get('format_version') ?? 0
   if (version > FORMAT_VERSION) {
     throw new LogError(
@@ -116,6 +120,7 @@ function checkMeta(file: string, meta: ReadonlyMap<string, number>, partitions: 
       `the database ${file} has ${stored} partitions, but ${partitions} were asked for: the number is chosen once, when the folder is created`,
     )
   }
+  return version
 }
 
 function quickCheck(database: DatabaseSync): void {

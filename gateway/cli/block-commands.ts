@@ -19,12 +19,16 @@ async function list(shell: Shell): Promise<void> {
   const answer = await shell.api.listBlocks()
   const blocks = answer.blocks as readonly Brief[]
   const width = Math.max(...blocks.map(({ type }) => type.length))
-  shell.print(answer, blocks.map(({ type, pool, summary }) => `${type.padEnd(width)}  ${pool}  ${summary}`).join('\n'))
+  shell.print(
+    answer,
+    blocks.map(({ type, pool, summary }) => `${type.padEnd(width)}  ${pool}  ${summary}`).join('\n'),
+    blocks.map(({ type }) => type),
+  )
 }
 
 async function show(shell: Shell, type: string): Promise<void> {
   const answer = await shell.api.getBlock({ params: { type } })
-  shell.print(answer, blockText(answer as unknown as BlockDescription))
+  shell.print(answer, blockText(answer as unknown as BlockDescription), [type])
 }
 
 function blockText(block: BlockDescription): string {

@@ -1,13 +1,19 @@
 /** The `beamline` command. */
 import { Command, CommanderError } from 'commander'
+import { addBackupCommands } from './backup-commands.ts'
 import { addBlockCommands } from './block-commands.ts'
 import { CliError, EXIT, EXIT_HELP } from './cli-error.ts'
+import { addCompletionCommand } from './completion.ts'
 import { addConfigCommands } from './config-commands.ts'
 import type { CliDependencies } from './dependencies.ts'
+import { addDlqCommands } from './dlq-commands.ts'
+import { addDoctorCommand } from './doctor/command.ts'
+import { addExamples } from './examples.ts'
 import { addFlowCommands } from './flow-commands.ts'
 import { addLocalCommands } from './local-commands.ts'
 import { addRunCommands } from './run-commands.ts'
 import { type Shell, shellFor } from './shell.ts'
+import { addTenantCommands } from './tenant-commands.ts'
 import { addTopicCommands } from './topic-commands.ts'
 import { addTopicsCommands } from './topics-commands.ts'
 
@@ -30,7 +36,8 @@ export async function runCli(args: readonly string[], dependencies: CliDependenc
   }
 }
 
-function buildCli(dependencies: CliDependencies, exitWith: (code: number) => void): Command {
+/** `exitWith` is told the exit code of a command that went through. */
+export function buildCli(dependencies: CliDependencies, exitWith: (code: number) => void): Command {
   const { stdout, stderr, version } = dependencies
   const program = new Command('beamline')
     .description('Durable workflows on a log.')
@@ -38,6 +45,7 @@ function buildCli(dependencies: CliDependencies, exitWith: (code: number) => voi
     .option('--url <address>', 'server, default http://127.0.0.1:8080 or BEAMLINE_URL')
     .option('--tenant <id>', "tenant, default BEAMLINE_TENANT, else the server's default")
     .option('--json', 'print JSON')
+    .option('-q, --quiet', 'print only ids, names or counts, one a line')
     .addHelpText('after', EXIT_HELP)
     .exitOverride()
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
@@ -49,11 +57,17 @@ function buildCli(dependencies: CliDependencies, exitWith: (code: number) => voi
   }
   addConfigCommands(program, act)
   addLocalCommands(program, act)
+  addBackupCommands(program, act)
+  addDoctorCommand(program, act)
   addFlowCommands(program, act)
   addBlockCommands(program, act)
   addRunCommands(program, act)
+  addDlqCommands(program, act)
   addTopicCommands(program, act)
+  addTenantCommands(program, act)
   addTopicsCommands(program, act)
+  addCompletionCommand(program, act)
+  addExamples(program)
   return program
 }
 

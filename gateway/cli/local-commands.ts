@@ -46,7 +46,7 @@ async function verify(shell: Shell, { data, ledger, history, settled }: VerifyCo
     historyFile: history ?? null,
     settled,
   })
-  shell.print(report, reportText(report))
+  shell.print(report, reportText(report), [report.ok ? 'ok' : 'NOT OK'])
   if (!report.ok) shell.exitWith(EXIT.failed)
 }
 

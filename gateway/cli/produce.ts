@@ -40,6 +40,7 @@ export async function produceLines(shell: Shell, topic: string, file: string): P
   shell.print(
     { appended, refused },
     `appended ${appended} record${appended === 1 ? '' : 's'}${refused > 0 ? `, refused ${refused}` : ''}`,
+    [String(appended)],
   )
   if (refused > 0) shell.exitWith(EXIT.failed)
 }

@@ -1,10 +1,13 @@
 /** `beamline run` */
 import type { Command } from 'commander'
-import type { Api, RequestOf } from '../client/client.ts'
 import type { Act } from './cli.ts'
-import { CliError, EXIT } from './cli-error.ts'
+import { EXIT } from './cli-error.ts'
+import { addAgainCommands } from './run-again.ts'
+import { printEvents } from './run-events.ts'
+import { addRunList } from './run-list.ts'
 import { runText } from './run-text.ts'
-import { readInput, type Shell } from './shell.ts'
+import { jsonOf, readInput, type Shell } from './shell.ts'
+import { watchRun } from './watch.ts'
 
 interface SubmitOptions {
   readonly input?: string
@@ -13,14 +16,8 @@ interface SubmitOptions {
   readonly wait?: string
 }
 
-interface ListOptions {
-  readonly flow?: string
-  readonly status?: string
-  readonly limit: string
-}
-
 export function addRunCommands(program: Command, act: Act): void {
-  const run = program.command('run').description('start, show and cancel runs')
+  const run = program.command('run').description('start, follow, cancel and repeat runs')
   run
     .command('submit <flow>')
     .description('start a run')
@@ -32,64 +29,45 @@ export function addRunCommands(program: Command, act: Act): void {
   run
     .command('show <run-id>')
     .description('show a run with its steps')
-    .action(
-      act(async (shell, runId: string) => {
-        const answer = await shell.api.getRun({ params: { run_id: runId } })
-        shell.print(answer, runText(answer))
-      }),
-    )
+    .action(act((shell, runId: string) => show(shell, runId)))
+  addRunList(run, act)
   run
-    .command('list')
-    .description('list runs, newest first')
-    .option('--flow <name>', 'runs of this flow')
-    .option('--status <status>', 'accepted, running, completed, failed, cancelled or timed_out')
-    .option('--limit <n>', 'at most this many', '20')
-    .action(act((shell, options: ListOptions) => list(shell, options)))
+    .command('watch <run-id>')
+    .description('follow a run until it ends: the graph and its steps on a terminal, a line per event elsewhere')
+    .action(act((shell, runId: string) => watchRun(shell, runId)))
+  run
+    .command('events <run-id>')
+    .description('print what has happened to a run, in order')
+    .action(act((shell, runId: string) => printEvents(shell, runId)))
   run
     .command('cancel <run-id>')
     .description('cancel a run')
     .option('--reason <text>', 'why')
     .action(act((shell, runId: string, { reason }: { readonly reason?: string }) => cancel(shell, runId, reason)))
+  addAgainCommands(run, act)
 }
 
 async function submit(shell: Shell, flow: string, options: SubmitOptions): Promise<void> {
   const text = options.inputFile === undefined ? options.input : (await readInput(shell, options.inputFile)).toString()
   const body = JSON.stringify({
     flow,
-    input: text === undefined ? {} : parsedInput(text),
+    input: text === undefined ? {} : jsonOf('input', text),
     ...(options.key === undefined ? {} : { idempotency_key: options.key }),
   })
   const query = options.wait === undefined ? {} : { wait: options.wait }
   const answer = await shell.api.submitRun({ query, body })
-  shell.print(answer, 'steps' in answer ? runText(answer) : `${answer.run_id} ${answer.status}`)
+  const shown = 'steps' in answer ? runText(shell.look, answer) : `${answer.run_id} ${answer.status}`
+  shell.print(answer, shown, [answer.run_id])
   if ('steps' in answer && answer.status !== 'completed') shell.exitWith(EXIT.failed)
 }
 
-function parsedInput(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new CliError(
-      EXIT.usage,
-      `the input is not JSON: ${(error as Error).message}`,
-      `For example: --input '{"n": 1}'`,
-    )
-  }
-}
-
-async function list(shell: Shell, { flow, status, limit }: ListOptions): Promise<void> {
-  // as they were given: what is wrong with one of them, the server knows to say
-  const query = { limit, flow, status } as unknown as RequestOf<Api['listRuns']>['query'] & object
-  const answer = await shell.api.listRuns({ query })
-  const lines = answer.runs.map((run) => {
-    const at = new Date(run.accepted_at_ms).toISOString()
-    return `${run.run_id}  ${run.status.padEnd(9)}  ${at}  ${run.flow} v${run.version}`
-  })
-  shell.print(answer, lines.join('\n') || 'no runs')
+async function show(shell: Shell, runId: string): Promise<void> {
+  const answer = await shell.api.getRun({ params: { run_id: runId } })
+  shell.print(answer, runText(shell.look, answer), [answer.status])
 }
 
 async function cancel(shell: Shell, runId: string, reason: string | undefined): Promise<void> {
   const body = reason === undefined ? {} : { reason }
   const answer = await shell.api.cancelRun({ params: { run_id: runId }, body })
-  shell.print(answer, `${answer.run_id} ${answer.status}`)
+  shell.print(answer, `${answer.run_id} ${answer.status}`, [answer.run_id])
 }

@@ -27,7 +27,11 @@ async function manage(shell: Shell, options: TopicsOptions, apply: boolean): Pro
   const report = await shell.manageTopics(loaded, { apply, create: options.create }).catch((error: unknown) => {
     throw new CliError(EXIT.failed, (error as Error).message)
   })
-  shell.print(report, reportText(report, apply))
+  shell.print(
+    report,
+    reportText(report, apply),
+    report.steps.map(({ topic }) => topic),
+  )
   const refused = report.steps.some(({ kind }) => kind === 'refuse')
   if (refused || (apply && !report.ready)) shell.exitWith(EXIT.failed)
 }

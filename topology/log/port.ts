@@ -189,6 +189,7 @@ export type LogErrorCode =
   | 'LOG_CLOSED'
   | 'DATA_FOLDER_IN_USE'
   | 'DATA_FOLDER_NEWER'
+  | 'DATA_FOLDER_OLDER'
   | 'DATA_FOLDER_CORRUPT'
   | 'PARTITIONS_DIFFER'
   /** Topics are missing, or have settings with which data would be lost. */

@@ -1,32 +1,11 @@
-import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { realEnvironment } from '../../../connectors/environment.ts'
-import { runCli } from '../../../gateway/cli/cli.ts'
 import type { CliDependencies } from '../../../gateway/cli/dependencies.ts'
 import { LogError } from '../../../topology/log/port.ts'
 import type { TopicsReport } from '../../../topology/log/topics-report.ts'
+import { runBeamline, unused } from './support.ts'
 
-const unused = async (): Promise<never> => {
-  throw new Error('not for these commands')
-}
-
-async function beamline(args: readonly string[], manageTopics: CliDependencies['manageTopics']) {
-  const written = { out: '', err: '' }
-  const code = await runCli(args, {
-    version: '1.2.3',
-    environment: realEnvironment,
-    variables: {},
-    stdin: Readable.from([]),
-    stdout: { write: (text) => (written.out += text) },
-    stderr: { write: (text) => (written.err += text) },
-    interrupted: new AbortController().signal,
-    startNode: unused,
-    manageTopics,
-    verify: unused,
-    runScript: unused,
-  })
-  return { code, ...written }
-}
+const beamline = (args: readonly string[], manageTopics: CliDependencies['manageTopics']) =>
+  runBeamline(args, { manageTopics })
 
 const deployment = { id: 'abc', name: 'orders', partitions: 4 }
 const create = { kind: 'create', topic: 'b.route', text: 'create b.route: 4 partitions' } as const
