@@ -14,6 +14,7 @@ export const ERROR_STATUSES = {
   extension_not_found: 404,
   flow_not_found: 404,
   run_not_found: 404,
+  method_not_allowed: 405,
   conflict: 409,
   flow_deprecated: 409,
   topic_not_writable: 409,

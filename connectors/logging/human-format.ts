@@ -11,11 +11,19 @@ export function humanLine(line: string): string {
   const head = [
     colour(DIM, String(timestamp).slice(11, 23)),
     colour(COLOURS[String(level)] ?? DIM, String(level).padEnd(5)),
-    ...(component === undefined ? [] : [colour(DIM, String(component))]),
-    String(message ?? ''),
+    ...(component === undefined ? [] : [colour(DIM, harmless(String(component)))]),
+    harmless(String(message ?? '')),
   ]
-  const fields = Object.entries(rest).map(([name, value]) => colour(DIM, `${name}=`) + shown(value))
+  const fields = Object.entries(rest).map(([name, value]) => colour(DIM, `${harmless(name)}=`) + harmless(shown(value)))
   return `${[...head, ...fields].join(' ')}${error === undefined || error === null ? '' : `\n${errorShown(error)}`}\n`
+}
+
+/** What would begin a line of its own, or steer the terminal, is shown as an escape: texts come from outside. */
+function harmless(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, (char) => {
+    const code = char.codePointAt(0)!
+    return code > 0xff ? `\\u${code.toString(16)}` : `\\x${code.toString(16).padStart(2, '0')}`
+  })
 }
 
 function shown(value: unknown): string {
@@ -27,6 +35,6 @@ function errorShown(error: unknown): string {
   const text = stack ?? message ?? JSON.stringify(error)
   return text
     .split('\n')
-    .map((line) => `  ${line}`)
+    .map((line) => `  ${harmless(line)}`)
     .join('\n')
 }

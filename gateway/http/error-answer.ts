@@ -5,6 +5,9 @@ import { knownFailure, RequestError } from '../errors.ts'
 import type { Logger } from '../ports.ts'
 import { contextOf } from './context.ts'
 
+/** Some messages of the framework hold the whole address. */
+const MAX_MESSAGE = 300
+
 export function answerError(
   error: unknown,
   request: FastifyRequest,
@@ -55,7 +58,7 @@ function frameworkError(error: unknown, bodyLimit: number | undefined): RequestE
   if (statusCode === 415) return new RequestError('unsupported_media_type', message, { details })
   if (statusCode === 503) return new RequestError('unavailable', message, { details, retryAfterS: 5 })
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new RequestError('invalid_request', message, { details })
+    return new RequestError('invalid_request', message.slice(0, MAX_MESSAGE), { details })
   }
   return null
 }

@@ -5,6 +5,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Environment } from '../../topology/environment.ts'
+import { answerClientError } from './client-error.ts'
 
 export interface Front {
   /** Base address, with the port that was taken. */
@@ -17,16 +18,41 @@ export interface Front {
   close(graceMs: number): Promise<void>
 }
 
+export interface FrontOptions {
+  /** Until the head of a request must have come. Default 30 s. */
+  readonly headersTimeoutMs?: number
+  /** Until all of a request must have come. Default 5 minutes. */
+  readonly requestTimeoutMs?: number
+  /** How often it is looked for requests that are late. Default 5 s. */
+  readonly checkEveryMs?: number
+  /** At once; more are closed. Default 20,000. */
+  readonly maxConnections?: number
+}
+
 const BACKLOG = 1024
 const SWEEP_MS = 20
 /** Longer than load balancers keep idle connections, so that it is they who close them. */
 const KEEP_ALIVE_MS = 72_000
 
 /** @throws {Error} with `code`, e.g. `EADDRINUSE` */
-export async function openFront(host: string, port: number, environment: Environment, first: RequestListener) {
+export async function openFront(
+  host: string,
+  port: number,
+  environment: Environment,
+  first: RequestListener,
+  options: FrontOptions = {},
+) {
   let handler = first
-  const server = createServer((request, response) => handler(request, response))
-  server.keepAliveTimeout = KEEP_ALIVE_MS
+  const { headersTimeoutMs = 30_000, requestTimeoutMs = 300_000, checkEveryMs = 5_000 } = options
+  const limits = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: checkEveryMs,
+  }
+  const server = createServer(limits, (request, response) => handler(request, response))
+  server.maxConnections = options.maxConnections ?? 20_000
+  server.on('clientError', answerClientError)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, backlog: BACKLOG }, () => {

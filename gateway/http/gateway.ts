@@ -1,5 +1,5 @@
 /** The HTTP gateway: validates, appends, answers; reads the read model; never touches task state. */
-import { type FastifyInstance, fastify } from 'fastify'
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify'
 import { createBulkOperations } from '../bulk-operations.ts'
 import { createDeadLetterCommands } from '../dead-letter-commands.ts'
 import { Definitions } from '../definitions.ts'
@@ -12,6 +12,7 @@ import { Replies } from '../replies.ts'
 import { createBatchSubmitter } from '../submit-batch.ts'
 import { createSubmitter } from '../submit-run.ts'
 import { registerBulkOperations } from './bulk-operations.ts'
+import { answerClientError } from './client-error.ts'
 import { registerDeadLetters } from './dead-letters.ts'
 import { registerDescription } from './description.ts'
 import type { Edge } from './edge.ts'
@@ -20,6 +21,7 @@ import { registerFlowVersions } from './flow-versions.ts'
 import { registerFlows } from './flows.ts'
 import { registerHealth } from './health.ts'
 import { acceptBodies } from './media-types.ts'
+import { methodsAt } from './methods.ts'
 import { observeRequests } from './observe.ts'
 import { registerRunEvents } from './run-events.ts'
 import { registerRunTimeline } from './run-timeline.ts'
@@ -115,6 +117,9 @@ function createApp(edge: Edge): FastifyInstance {
     requestIdHeader: false,
     genReqId: () => '',
     routerOptions: { maxParamLength: 256 },
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply, edge.environment, edge.logger),
+    // a front answers these itself, also while there is no gateway
+    clientErrorHandler: edge.front === undefined ? answerClientError : () => {},
     ...(edge.front === undefined ? {} : { serverFactory: () => edge.front!.server }),
   })
   app.addHook('onReady', () => edge.replies.ready)
@@ -123,8 +128,10 @@ function createApp(edge: Edge): FastifyInstance {
   observeRequests(app, edge.metrics)
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, edge.environment, edge.logger))
   app.setNotFoundHandler((request, reply) => {
-    const error = new RequestError('not_found', `there is no route ${request.method} ${request.url.slice(0, 200)}`)
-    answerError(error, request, reply, edge.environment, edge.logger)
+    const methods = methodsAt(request.url)
+    if (methods.length > 0) reply.header('allow', methods.join(', '))
+    if (methods.length > 0 && request.method === 'OPTIONS') return reply.code(204).send()
+    return answerError(noRoute(request, methods), request, reply, edge.environment, edge.logger)
   })
   registerRuns(app, edge)
   registerRunsBatch(app, edge)
@@ -145,6 +152,14 @@ function createApp(edge: Edge): FastifyInstance {
   registerOlder(app, edge)
   registerDescription(app)
   return app
+}
+
+function noRoute({ method, url }: FastifyRequest, methods: readonly string[]): RequestError {
+  const what = `${method} ${url.slice(0, 200)}`
+  if (methods.length === 0) return new RequestError('not_found', `there is no route ${what}`)
+  return new RequestError('method_not_allowed', `there is no route ${what}; expected ${methods.join(', ')}`, {
+    details: { methods },
+  })
 }
 
 const RETRY_MS = 500

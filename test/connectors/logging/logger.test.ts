@@ -80,6 +80,37 @@ describe('createLogger', () => {
   })
 })
 
+describe('text that would make lines of its own, or steer a terminal', () => {
+  const evil = 'a\r\n12:00:00.000 INFO  gateway all is well\u001b[2J\u001b]0;title\u0007\u009b31m\u2028\u0000\u007f'
+  const fields = {
+    [`na\nme\u001b[1m`]: evil,
+    request_id: evil.replaceAll(' ', ''),
+    nested: { text: evil },
+    error: new Error(evil),
+  }
+
+  it('stays in its line of JSON', () => {
+    const { logger, lines, last } = capture()
+    logger.child({ component: evil }).error(fields, evil)
+    expect(lines).toHaveLength(1)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it is about
+    expect(lines[0]).toMatch(/^[^\u0000-\u001f]*\n$/)
+    expect(last()).toMatchObject({ message: evil, component: evil, nested: { text: evil } })
+  })
+
+  it('is shown as escapes on a terminal', () => {
+    const { logger, lines } = capture({ format: 'human' })
+    logger.child({ component: evil }).error(fields, evil)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+    const plain = lines.join('').replace(/\u001b\[(0|90|31)m/g, '')
+    expect(plain).not.toMatch(/[^\P{Cc}\n]|[\u2028\u2029]/u)
+    const [head, ...below] = plain.trimEnd().split('\n')
+    expect(head).toContain('\\x0d\\x0a12:00:00.000 INFO')
+    // the stack is below, indented
+    for (const line of below) expect(line).toMatch(/^ {2}/)
+  })
+})
+
 describe('redact', () => {
   const names = [
     'password',

@@ -189,7 +189,8 @@ describe('GET /api/v1/stream', () => {
 
   it('has no HEAD', async () => {
     const answer = await world.gateway.app.inject({ method: 'HEAD', url: '/api/v1/stream' })
-    expect(answer.statusCode).toBe(404)
+    expect(answer.statusCode).toBe(405)
+    expect(answer.headers.allow).toBe('GET, OPTIONS')
   })
 })
 
