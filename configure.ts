@@ -6,6 +6,7 @@ import type { LogChoice, RegistryChoice } from './connectors/open-log.ts'
 import type { ReadModelChoice } from './connectors/read-model/open-read-model.ts'
 import { resolveSecret, type Secret, type SecretSources } from './gateway/config/secret.ts'
 import type { Config } from './gateway/config/settings.ts'
+import type { OlderOptions } from './gateway/older/options.ts'
 import type { BeamlineConfig } from './main.ts'
 import { secretsOfEnvironment } from './processors/execute/blocks/secrets/source.ts'
 import { type BlockSettings, connectionsOf } from './processors/execute/blocks/settings.ts'
@@ -37,9 +38,23 @@ export function configure(config: Config, variables: Variables): BeamlineConfig 
       maxUndecided: config['limits.undecided'],
       maxUnfinishedRuns: config['limits.unfinished_runs'],
     },
-    gateway: { maxWaiting: config['limits.waiting_requests'] },
+    gateway: { maxWaiting: config['limits.waiting_requests'], older: olderOf(config) },
     graceMs: config.grace,
     examples: config.examples ?? config.log === 'embedded',
+  }
+}
+
+function olderOf(config: Config): OlderOptions {
+  return {
+    limits: {
+      decide: config['older.decisions'],
+      messages: config['older.messages'],
+      registry: config['older.registrations'],
+      all: config['older.requests'],
+    },
+    abusePerWindow: config['older.abuse'],
+    requireAuthorization: config['older.require_authorization'],
+    decisionTimeoutMs: config['older.decision_timeout'],
   }
 }
 

@@ -35,6 +35,7 @@ const GROUPS: { readonly [group: string]: string } = {
   scripts: 'Scripts',
   secrets: 'Secrets of steps',
   limits: 'Limits',
+  older: "The older gateway's routes",
   dead_letters: 'Dead letters',
   retention: 'Retention in the log',
 }

@@ -180,6 +180,23 @@ export const SETTINGS = {
     'Requests of the gateway that may wait at once, for decisions or for runs to end.',
   ),
 
+  'older.decisions': many(50, 'Requests of a tenant to `/api/v1/routes/decide` in a minute.'),
+  'older.messages': many(100, 'The same to `/api/v1/messages`.'),
+  'older.registrations': many(200, 'The same to `/api/v1/registry`.'),
+  'older.requests': many(1_000, 'Requests of all tenants to all routes of the older gateway in a minute.'),
+  'older.abuse': many(
+    500,
+    'Requests of a tenant in a minute, refused ones included, after which it is blocked for 5 minutes.',
+  ),
+  'older.require_authorization': flag(
+    false,
+    'Refuses requests without `Authorization: Bearer ...`. Only that it is there is looked at, as the older gateway did.',
+  ),
+  'older.decision_timeout': duration(1, HOUR)(
+    5 * SECOND,
+    'How long a decision is waited for before the answer is 503.',
+  ),
+
   'dead_letters.retention': duration(MINUTE, YEARS)(14 * DAY, 'How long a dead letter is kept.'),
   'dead_letters.per_task': many(100_000, 'Letters a task keeps; above it the oldest go.'),
   'dead_letters.bytes_per_task': bytes(256 * MIB, 'What the open letters of a task may carry; above it the oldest go.'),
