@@ -25,7 +25,7 @@ const ended = async (id: string) => {
 const count = async (query: string) => (await get(`/api/v1/runs/counts?${query}`)).total
 
 /** Starts so many runs of a tenant of their own, and waits until they are listed with that status. */
-async function runs(flow: string, n: number, tenant: string, status: string): Promise<object> {
+async function runs(flow: string, n: number, tenant: string, status: string): Promise<{ 'x-tenant-id': string }> {
   const headers = { 'x-tenant-id': tenant }
   const document = { nap: NAP, echo: ECHO, bad: FAIL }[flow]!
   await world.publish(document, headers)
