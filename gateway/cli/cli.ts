@@ -11,6 +11,7 @@ import { addDoctorCommand } from './doctor/command.ts'
 import { addExamples } from './examples.ts'
 import { addFlowCommands } from './flow-commands.ts'
 import { addLocalCommands } from './local-commands.ts'
+import { addOperationCommands } from './operation-commands.ts'
 import { addRunCommands } from './run-commands.ts'
 import { type Shell, shellFor } from './shell.ts'
 import { addTenantCommands } from './tenant-commands.ts'
@@ -63,6 +64,7 @@ export function buildCli(dependencies: CliDependencies, exitWith: (code: number)
   addBlockCommands(program, act)
   addRunCommands(program, act)
   addDlqCommands(program, act)
+  addOperationCommands(program, act)
   addTopicCommands(program, act)
   addTenantCommands(program, act)
   addTopicsCommands(program, act)
