@@ -1,4 +1,5 @@
 /** Answers that tasks send to this gateway: requests wait for them under a correlation of their own. */
+import { ChurningMap } from '../schemas/churning.ts'
 import { decodeRecord } from '../schemas/codec/wire.ts'
 import type { Reply } from '../schemas/records/replies.ts'
 import type { ReplyTo } from '../schemas/records/shared.ts'
@@ -41,7 +42,7 @@ export class Replies {
   readonly #partition: number
   readonly #logger: Logger
   readonly #follower: Follower
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #waiting = new ChurningMap<string, Waiting>()
   /** Tells this gateway's correlations from those of others, and of an earlier one, on the same partition. */
   readonly #prefix: string
   readonly #opened = Promise.withResolvers<void>()

@@ -1,5 +1,7 @@
 /** Calls between threads over a message port: each one is answered once, in any order. */
+
 import type { MessagePort, Transferable, Worker } from 'node:worker_threads'
+import { ChurningMap } from '../../schemas/churning.ts'
 import { LogError } from '../../topology/log/port.ts'
 import type { ThreadError } from './protocol.ts'
 
@@ -31,7 +33,7 @@ export interface Caller<C extends Calls<C>> {
 }
 
 export function caller<C extends Calls<C>>(port: Port): Caller<C> {
-  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: LogError): void }>()
+  const waiting = new ChurningMap<number, { resolve(value: unknown): void; reject(error: LogError): void }>()
   let nextId = 0
   let failure: LogError | null = null
   onMessage(port, ({ id, value, error }: AnswerMessage) => {

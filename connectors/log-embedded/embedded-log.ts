@@ -72,7 +72,7 @@ export class EmbeddedLog implements Log {
       environment,
       writer: options.interpose?.(writer) ?? writer,
       maxRecordBytes: this.maxRecordBytes,
-      tail: { maxRecords: options.tailRecords ?? 20_000, maxBytes: options.tailBytes ?? 64 << 20 },
+      tail: { maxRecords: options.tailRecords ?? 2_000, maxBytes: options.tailBytes ?? 64 << 20 },
       onWritten: (sent) => this.#housekeeping.written(sent),
       onResumed: (error) => this.#endWhoReadTooFar(error),
     })

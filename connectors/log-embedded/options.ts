@@ -32,7 +32,7 @@ export interface EmbeddedLogOptions {
   readonly checkpointBytes?: number
   /** Every how many milliseconds the log looks for something to trim, if anything was written. Default 10,000. */
   readonly tidyEveryMs?: number
-  /** Durable records of a partition kept in memory for readers in this process that are behind. Default 20,000. */
+  /** Durable records of a partition kept in memory for readers in this process that are behind. Default 2,000: many more would cost more in garbage collection than reading them again does. */
   readonly tailRecords?: number
   /** The same, in bytes of their values. Default 64 MiB. */
   readonly tailBytes?: number

@@ -12,7 +12,7 @@ import type { SpanState } from './protocol.ts'
 import { spanId } from './schema.ts'
 
 /** Dropping a few records at a time would cost more than keeping them. */
-const DROP_AT_LEAST = 256
+const DROP_AT_LEAST = 16
 
 export interface TailLimits {
   /** Bounds of durable records kept in memory for readers that have not read them yet. */

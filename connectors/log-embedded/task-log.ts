@@ -1,4 +1,5 @@
 /** The exclusive owner of one task, on the main thread. */
+import { ChurningSet } from '../../schemas/churning.ts'
 import { TASK_TOPICS, type TaskTopic } from '../../schemas/topics.ts'
 import {
   type ChangelogEntry,
@@ -30,7 +31,7 @@ export class EmbeddedTaskLog implements TaskLog {
   readonly #sequencer: Sequencer
   readonly #source: ChangelogSource
   readonly #cursors: ReadonlyMap<TaskTopic, Cursor>
-  readonly #outstanding = new Set<Promise<void>>()
+  readonly #outstanding = new ChurningSet<Promise<void>>()
   #listener: () => void = () => {}
   #wakeQueued = false
   #pinned = true

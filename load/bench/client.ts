@@ -1,5 +1,7 @@
 /** Submits runs by appending to the log, and learns of their ends from `events`, once they are durable. */
+
 import { createHash } from 'node:crypto'
+import { ChurningMap } from '../../schemas/churning.ts'
 import { decodeRecord, encodeRecord } from '../../schemas/codec/wire.ts'
 import { DEFAULT_TENANT, homeOf, newRunId, type RandomU32, type RunId } from '../../schemas/ids.ts'
 import { type JsonText, toJsonText } from '../../schemas/json.ts'
@@ -13,7 +15,7 @@ const ENDS: ReadonlySet<string> = new Set(['RunCompleted', 'RunFailed', 'RunCanc
 
 export class BenchClient {
   readonly log: Log
-  readonly #waiting = new Map<string, (kind: string) => void>()
+  readonly #waiting = new ChurningMap<string, (kind: string) => void>()
   readonly #readers: LogReader[] = []
   readonly #seen = new Map<string, number>()
   readonly #random: RandomU32

@@ -4,6 +4,7 @@
  * the heaviest waiting tenant earns: the shares are those of the paper, but at most one step is taken per visit, so no tenant gets
  * its whole share in one burst. Within a tenant the order is that of arrival.
  */
+import { ChurningMap } from '../../schemas/churning.ts'
 
 interface Lane<T> {
   readonly tenant: string
@@ -18,7 +19,7 @@ interface Lane<T> {
 const COMPACT_AT = 256
 
 export class FairQueue<T extends object> {
-  readonly #lanes = new Map<string, Lane<T>>()
+  readonly #lanes = new ChurningMap<string, Lane<T>>()
   /** Lanes with items, in the order of their visits. */
   readonly #ring: Lane<T>[] = []
   #at = 0

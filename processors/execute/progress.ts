@@ -1,5 +1,7 @@
 /** Which records of one partition of a pool are finished, kept so that it is cheap to tell and short to store. */
 
+import { ChurningSet } from '../../schemas/churning.ts'
+
 /** All records below `next` are finished, and the runs `[from, to)` beyond it, ascending and disjoint. */
 export interface Progress {
   readonly next: number
@@ -16,9 +18,9 @@ export type FinishedRun = readonly [from: number, to: number]
  */
 export class ProgressTracker {
   /** Read and not finished; ascending, since a Set keeps the order of insertion (P1). */
-  readonly #open = new Set<number>()
+  readonly #open = new ChurningSet<number>()
   /** Finished before they were read. */
-  readonly #early = new Set<number>()
+  readonly #early = new ChurningSet<number>()
   readonly #restored: readonly FinishedRun[]
   #restoredAt = 0
   #position: number

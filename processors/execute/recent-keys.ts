@@ -1,26 +1,21 @@
-/** The last `capacity` keys added; the oldest make room. */
+/** The keys added lately: at least the last `capacity`, at most twice as many. */
 export class RecentKeys {
-  readonly #keys = new Set<string>()
   readonly #capacity: number
+  #latest = new Set<string>()
+  #earlier = new Set<string>()
 
   constructor(capacity: number) {
     this.#capacity = capacity
   }
 
-  get size(): number {
-    return this.#keys.size
-  }
-
   has(key: string): boolean {
-    return this.#keys.has(key)
+    return this.#latest.has(key) || this.#earlier.has(key)
   }
 
   add(key: string): void {
-    this.#keys.add(key)
-    if (this.#keys.size <= this.#capacity) return
-    for (const oldest of this.#keys) {
-      this.#keys.delete(oldest)
-      return
-    }
+    this.#latest.add(key)
+    if (this.#latest.size < this.#capacity) return
+    this.#earlier = this.#latest
+    this.#latest = new Set()
   }
 }

@@ -1,4 +1,5 @@
 /** A binary heap whose entries can be found and removed by key; every operation is O(log n). */
+import { ChurningMap } from '../../schemas/churning.ts'
 
 export interface KeyedHeap<T> {
   readonly size: number
@@ -17,7 +18,7 @@ interface Slot<T> {
 /** `before` must be a strict total order, so that what comes first does not depend on the order of insertion. */
 export function createKeyedHeap<T>(before: (a: T, b: T) => boolean): KeyedHeap<T> {
   const slots: Slot<T>[] = []
-  const positions = new Map<string, number>()
+  const positions = new ChurningMap<string, number>()
 
   function place(slot: Slot<T>, at: number): void {
     slots[at] = slot

@@ -1,4 +1,5 @@
 /** How many attempts are assigned: per pool, per partition of a pool, and per tenant over all pools. */
+import { ChurningMap } from '../../schemas/churning.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Index, IndexDef } from '../turn.ts'
 import type { QueueRow } from './rows.ts'
@@ -13,7 +14,7 @@ export const SLOTS: IndexDef<QueueRow, SlotsIndex> = { name: 'slots', create: cr
 
 function createSlots(_partition: number, partitions: number): SlotsIndex {
   const pools = new Map<Pool, number>()
-  const tenants = new Map<string, number>()
+  const tenants = new ChurningMap<string, number>()
   const loads = new Map<Pool, number[]>()
 
   function count(row: QueueRow, partition: number, by: 1 | -1): void {

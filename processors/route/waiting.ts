@@ -1,4 +1,5 @@
 /** Which of a tenant's waiting steps goes next in a pool: the highest priority, then the order of arrival. */
+import { ChurningMap } from '../../schemas/churning.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Index, IndexDef } from '../turn.ts'
 import { createKeyedHeap, type KeyedHeap } from './keyed-heap.ts'
@@ -16,10 +17,12 @@ interface Entry {
   readonly sequence: number
 }
 
+type Lanes = ChurningMap<string, KeyedHeap<Entry>>
+
 export const WAITING: IndexDef<QueueRow, WaitingIndex> = { name: 'waiting', create: createWaiting }
 
 function createWaiting(): WaitingIndex {
-  const lanes = new Map<string, KeyedHeap<Entry>>()
+  const lanes: Lanes = new ChurningMap()
   return {
     next: (pool, tenant) => lanes.get(laneKey(pool, tenant))?.first()?.key,
     count: (pool, tenant) => lanes.get(laneKey(pool, tenant))?.size ?? 0,
@@ -30,7 +33,7 @@ function createWaiting(): WaitingIndex {
   }
 }
 
-function add(lanes: Map<string, KeyedHeap<Entry>>, key: string, row: QueueRow): void {
+function add(lanes: Lanes, key: string, row: QueueRow): void {
   const lane = laneKey(row.pool, row.tenant)
   let heap = lanes.get(lane)
   if (heap === undefined) {
@@ -40,7 +43,7 @@ function add(lanes: Map<string, KeyedHeap<Entry>>, key: string, row: QueueRow): 
   heap.add(key, { key, priority: row.priority, sequence: row.sequence })
 }
 
-function remove(lanes: Map<string, KeyedHeap<Entry>>, key: string, row: QueueRow): void {
+function remove(lanes: Lanes, key: string, row: QueueRow): void {
   const lane = laneKey(row.pool, row.tenant)
   const heap = lanes.get(lane)
   heap?.remove(key)

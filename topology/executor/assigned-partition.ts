@@ -7,10 +7,12 @@
  *  A3  one report is outstanding at a time, so progress never overtakes results;
  *  A4  an attempt whose record is not durable begins only if its block is pure.
  */
+
 import { attemptKey } from '../../processors/execute/attempt-key.ts'
 import { carriedForward, mustCarry } from '../../processors/execute/carry-forward.ts'
 import { ProgressTracker } from '../../processors/execute/progress.ts'
 import { RecentKeys } from '../../processors/execute/recent-keys.ts'
+import { ChurningMap } from '../../schemas/churning.ts'
 import { DecodeError, decodeRecord } from '../../schemas/codec/wire.ts'
 import type { CancelStep, ExecuteStep } from '../../schemas/records/execute.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
@@ -49,7 +51,7 @@ export class AssignedPartition implements AttemptOwner {
   readonly #source: PoolPartition
   readonly #context: PartitionContext
   readonly #tracker: ProgressTracker
-  readonly #live = new Map<string, Attempt>()
+  readonly #live = new ChurningMap<string, Attempt>()
   /** Not to begin before their records are durable, in the order of these. */
   #held: Attempt[] = []
   readonly #ended: RecentKeys

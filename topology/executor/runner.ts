@@ -6,8 +6,10 @@
  *  R2  a timeout or cancel that came first wins over what the block does afterwards;
  *  R3  a block that outlives the abort grace loses its slot and is counted as orphan until it ends by itself.
  */
+
 import type { BlockTable, PreparedBlock } from '../../processors/execute/block-table.ts'
 import { failure, failureOf, inputInvalid } from '../../processors/execute/failure.ts'
+import { ChurningSet } from '../../schemas/churning.ts'
 import { type Json, type JsonText, parseJson, toJsonText } from '../../schemas/json.ts'
 import type { AttemptFinished, AttemptStatus } from '../../schemas/records/result.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
@@ -38,7 +40,7 @@ const ABORT_MESSAGES: { readonly [K in AbortCause]: string } = {
 export class Runner {
   readonly #options: RunnerOptions
   readonly #deadlines: Deadlines<Attempt>
-  readonly #running = new Set<Attempt>()
+  readonly #running = new ChurningSet<Attempt>()
   #orphans = 0
   #killed = false
 

@@ -127,7 +127,7 @@ export class TaskState {
         const value = store.rows.get(key)
         entries.push({ key: prefix + key, value: value === undefined ? null : encodeRow(store.def, value) })
       }
-      store.dirty.clear()
+      store.beginAnew()
     }
     return entries
   }

@@ -1,15 +1,21 @@
 /** One store of one task: rows by key, with the indexes and due times derived from them. */
+
 import type { Index, IndexDef, StoreDef } from '../../processors/turn.ts'
+import { ChurningMap } from '../../schemas/churning.ts'
 import type { DueEntry, DueHeap } from './due-heap.ts'
+
+const RENEW_AT_LEAST = 16
 
 export class Store<V> {
   readonly def: StoreDef<V>
-  readonly rows = new Map<string, V>()
+  /** Another map after a cut; see `schemas/churning.ts`. */
+  rows = new Map<string, V>()
+  #deleted = 0
   /** Keys changed since the last commit was cut. */
-  readonly dirty = new Set<string>()
+  dirty = new Set<string>()
   readonly indexes = new Map<IndexDef<V, Index<V>>, Index<V>>()
   readonly #indexList: Index<V>[] = []
-  readonly #due = new Map<string, DueEntry>()
+  readonly #due = new ChurningMap<string, DueEntry>()
   readonly #heap: DueHeap
 
   constructor(def: StoreDef<V>, heap: DueHeap, partition: number, partitions: number) {
@@ -24,10 +30,18 @@ export class Store<V> {
 
   /** Sets (`undefined`: deletes) a row and keeps what is derived from it; the caller keeps the undo log. */
   set(key: string, before: V | undefined, after: V | undefined): void {
-    if (after === undefined) this.rows.delete(key)
-    else this.rows.set(key, after)
+    if (after !== undefined) this.rows.set(key, after)
+    else if (this.rows.delete(key)) this.#deleted++
     for (const index of this.#indexList) index.change(key, before, after)
     if (this.def.dueAt !== undefined) this.#setDue(key, after === undefined ? null : this.def.dueAt(after))
+  }
+
+  /** Everything dirty was cut. Nobody iterates over the rows but snapshots, which may go on with those of before: what changed since comes after them. */
+  beginAnew(): void {
+    this.dirty = new Set()
+    if (this.#deleted < RENEW_AT_LEAST || this.#deleted < this.rows.size) return
+    this.#deleted = 0
+    this.rows = new Map(this.rows)
   }
 
   /** Takes the row out of the due order until it changes or the task restarts. */

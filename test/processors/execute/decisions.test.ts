@@ -19,10 +19,13 @@ test.each([
   expect(mustCarry(window, LIMITS)).toBe(expected)
 })
 
-test('RecentKeys forgets the oldest', () => {
-  const keys = new RecentKeys(2)
-  for (const key of ['a', 'b', 'a', 'c']) keys.add(key)
-  expect(['a', 'b', 'c'].map((key) => keys.has(key))).toEqual([false, true, true])
+test('RecentKeys knows the last ones, and forgets what is older than twice as many', () => {
+  const keys = new RecentKeys(10)
+  for (let added = 0; added < 100; added++) {
+    keys.add(`${added}`)
+    for (let back = 0; back < 10 && back <= added; back++) expect(keys.has(`${added - back}`)).toBe(true)
+    expect(keys.has(`${added - 20}`)).toBe(false)
+  }
 })
 
 describe('inputCheck', () => {
