@@ -43,7 +43,7 @@ export function contextOf(request: FastifyRequest, environment: Environment): Re
   const { headers } = request
   const tenant = headers['x-tenant-id']
   return {
-    request_id: given(headers['x-request-id']) ?? newRequestId(environment),
+    request_id: given(headers['x-request-id']) ?? ownId(request, environment),
     trace_id: given(headers['x-trace-id']) ?? TRACEPARENT.exec(String(headers.traceparent))?.[1] ?? null,
     tenant_id: typeof tenant === 'string' && isTenantId(tenant) ? tenant : DEFAULT_TENANT,
   }
@@ -65,6 +65,12 @@ export function goneSignal(reply: FastifyReply): AbortSignal {
 
 function given(header: string | readonly string[] | undefined): string | undefined {
   return typeof header === 'string' && header !== '' ? header.slice(0, MAX_ID_LENGTH) : undefined
+}
+
+/** The same whenever it is asked for: what is answered can be found in the log. */
+function ownId(request: FastifyRequest, environment: Environment): string {
+  if (request.id === '') request.id = newRequestId(environment)
+  return request.id
 }
 
 function newRequestId(environment: Environment): string {

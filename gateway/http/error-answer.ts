@@ -27,7 +27,8 @@ export function answerError(
     url: request.url,
   }
   if (known === null) logger.error({ ...fields, error }, 'a request failed')
-  else if (failure.status >= 500) logger.warn({ ...fields, error: failure.cause ?? null }, failure.message)
+  else if (failure.status >= 500 && failure.code !== 'not_implemented')
+    logger.warn({ ...fields, error: failure.cause ?? null }, failure.message)
   if (failure.retryAfterS !== null) reply.header('retry-after', String(failure.retryAfterS))
   if (failure.code === 'rate_limit_exceeded') limitHeaders(reply, failure, environment)
   reply

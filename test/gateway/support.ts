@@ -33,6 +33,8 @@ export interface World {
   readonly gateway: Gateway
   /** Lines that were logged as warning or error. */
   readonly problems: string[]
+  /** Fields of what was logged for information. */
+  readonly told: object[]
   admission: Admission
   call(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
@@ -101,7 +103,8 @@ export async function openWorld({
   })
   const problems: string[] = []
   const note = (_fields: object, message: string): void => void problems.push(message)
-  const logger: Logger = { debug: () => {}, info: () => {}, warn: note, error: note }
+  const told: object[] = []
+  const logger: Logger = { debug: () => {}, info: (fields) => told.push(fields), warn: note, error: note }
   const gateway = createGateway({
     log,
     readModel,
@@ -117,6 +120,7 @@ export async function openWorld({
     log,
     gateway,
     problems,
+    told,
     admission: { admit: true },
     async call(method, url, payload, headers = {}) {
       const json = typeof payload === 'object' && payload !== null && !(payload instanceof Uint8Array)

@@ -129,6 +129,28 @@ describe('the order of checks', () => {
   })
 })
 
+describe('a refusal', () => {
+  it('is logged, with the error that has won and its place, under the id that the client is told', async () => {
+    await open({ limits: { registry: 1 } })
+    const ask = (path: string, headers: object = tenant) => world.call('GET', path, undefined, { ...headers })
+    const refusals = [
+      await post('{"version": "2", "payload": "x"}'),
+      await list({ ...tenant, authorization: 'x' }),
+      await ask('/api/v1/messages/nobody'),
+      await ask('/api/v1/policies'),
+    ]
+    expect(world.told).toMatchObject([
+      { gateway_error_code: 'invalid_request', intake_error_code: 'VERSION_UNSUPPORTED', conflict_priority_level: 4 },
+      { gateway_error_code: 'unauthorized', intake_error_code: null, conflict_priority_level: 2 },
+      { gateway_error_code: 'not_found', conflict_priority_level: 3 },
+      { gateway_error_code: 'not_implemented', conflict_priority_level: 6 },
+    ])
+    const ids = (entries: readonly object[]) => entries.map((entry) => (entry as { request_id: string }).request_id)
+    expect(ids(world.told)).toEqual(ids(refusals.map(({ body }) => body.context)))
+    expect(world.problems).toEqual([])
+  })
+})
+
 describe('an error', () => {
   it('has the one form, with the ids that were sent', async () => {
     await open()
