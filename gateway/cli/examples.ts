@@ -44,11 +44,6 @@ export const EXAMPLES: { readonly [command: string]: readonly string[] } = {
   'tenant list': ['beamline tenant list'],
   'tenant set': ['beamline tenant set acme --max-concurrency 20 --rate 100'],
   'worker list': ['beamline worker list --pool io'],
-  'op start': ['beamline op start cancel --flow hello --status running --dry-run'],
-  'op list': ['beamline op list'],
-  'op show': ['beamline op show $OPERATION_ID'],
-  'op items': ['beamline op items $OPERATION_ID'],
-  'op stop': ['beamline op stop $OPERATION_ID'],
   completion: ['source <(beamline completion bash)'],
 }
 

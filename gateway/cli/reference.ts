@@ -1,6 +1,8 @@
 /** Renders `docs/cli.md` from the commands themselves. */
 import type { Command, Option } from 'commander'
+import { buildCli } from './cli.ts'
 import { EXIT_MEANINGS } from './cli-error.ts'
+import type { CliDependencies } from './dependencies.ts'
 import { EXAMPLES, leavesOf, pathOf } from './examples.ts'
 
 const INTRODUCTION = `# Command line
@@ -16,7 +18,11 @@ This file is generated from the commands (\`gateway/cli/\`); a test keeps it up 
   the terminal does; in a pipe they are whole.
 - An error says what was found and, on a line of its own, what to do next.`
 
-export function cliReference(program: Command): string {
+export function cliReference(): string {
+  const nothing = { write: () => {} }
+  // nothing is run, so nothing else is asked for
+  const dependencies = { version: '0', stdout: nothing, stderr: nothing } as unknown as CliDependencies
+  const program = buildCli(dependencies, () => {})
   const sections = leavesOf(program).map(section)
   return `${[INTRODUCTION, exitCodes(), '## Options of every command', table(program.options), ...sections].join('\n\n')}\n`
 }

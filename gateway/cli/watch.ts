@@ -20,24 +20,28 @@ const EXIT_BY_STATUS: { readonly [status: string]: ExitCode } = {
 const SHOWS_UP_WITHIN_MS = 3_000
 const LOOK_AGAIN_MS = 100
 const TICK_MS = 500
+/** Events of one moment are drawn at once. */
+const SOON_MS = 30
 const DEFAULT_ROWS = 24
 
 export async function watchRun(shell: Shell, runId: string): Promise<void> {
   const run = await foundRun(shell, runId)
+  if (run === null) return shell.exitWith(EXIT.interrupted)
   const live = shell.look.live && !shell.json && !shell.quiet
   const status = live ? await draw(shell, run) : await print(shell, runId)
   shell.exitWith(status === null ? EXIT.interrupted : EXIT_BY_STATUS[status]!)
 }
 
-/** Waits a moment for a run that was submitted just now. */
-async function foundRun(shell: Shell, runId: string): Promise<Run> {
+/** Waits a moment for a run that was submitted just now; `null` when it is interrupted. */
+async function foundRun(shell: Shell, runId: string): Promise<Run | null> {
   const until = shell.environment.monotonic() + SHOWS_UP_WITHIN_MS
   for (;;) {
     try {
       return await shell.api.getRun({ params: { run_id: runId } })
     } catch (error) {
       const missing = error instanceof CliError && 'status' in error && error.status === 404
-      if (!missing || shell.environment.monotonic() > until || shell.interrupted.aborted) throw error
+      if (missing && shell.interrupted.aborted) return null
+      if (!missing || shell.environment.monotonic() > until) throw error
       await pause(shell, LOOK_AGAIN_MS)
     }
   }
@@ -71,6 +75,8 @@ async function draw(shell: Shell, run: Run): Promise<string | null> {
     tick()
     for await (const event of followRun(shell, run.run_id)) {
       apply(state, event)
+      cancel()
+      cancel = environment.after(SOON_MS, tick)
       const end = RUN_ENDS[event.kind]
       if (end !== undefined) return end
     }
