@@ -172,7 +172,7 @@ describe('10,000 idle connections', () => {
     const beganMs = performance.now()
     const answer = await submitWhole()
     expect(answer.status).toBe(200)
-    expect(performance.now() - beganMs).toBeLessThan(5_000)
+    expect(performance.now() - beganMs).toBeLessThan(10_000)
     expect(process.memoryUsage().rss - before).toBeLessThan(400 << 20)
     idlers.stdin.end()
     await once(idlers, 'exit')

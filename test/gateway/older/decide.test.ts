@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openWorld, type World } from '../support.ts'
 
-const older = { limits: { decide: 10_000, all: 10_000 }, abusePerWindow: 10_000 }
+const older = { limits: { decide: 10_000, all: 10_000 }, abusePerWindow: 10_000, decisionTimeoutMs: 20_000 }
 let world: World
 beforeAll(async () => {
   world = await openWorld({ gateway: { older } })

@@ -4,7 +4,13 @@ import { openWorld, type World } from '../support.ts'
 let world: World
 beforeAll(async () => {
   world = await openWorld({
-    gateway: { older: { limits: { messages: 10_000, decide: 10_000, all: 10_000 }, abusePerWindow: 10_000 } },
+    gateway: {
+      older: {
+        limits: { messages: 10_000, decide: 10_000, all: 10_000 },
+        abusePerWindow: 10_000,
+        decisionTimeoutMs: 20_000,
+      },
+    },
   })
 })
 afterAll(() => world.close())
@@ -60,6 +66,15 @@ describe('POST /api/v1/messages', () => {
       status: 409,
       body: { error: { code: 'conflict', intake_error_code: 'IDEMPOTENCY_VIOLATION' } },
     })
+  })
+
+  it('takes messages of a tenant whose runs lie on some partitions alone', async () => {
+    const narrow = { 'x-tenant-id': 'narrow' }
+    await world.call('PUT', '/api/v1/tenants/narrow', { spread: 1 })
+    for (let n = 0; n < 6; n++) {
+      expect((await send({ message_id: `n-${n}`, payload: 'some text' }, narrow)).status).toBe(201)
+      await done(`n-${n}`, narrow)
+    }
   })
 
   it('keeps tenants apart', async () => {
