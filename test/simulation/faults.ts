@@ -59,6 +59,9 @@ export const FAULT_NAMES = [
   'run_deadline',
   'step_timeout',
   'unfused',
+  'bulk_operation',
+  'bulk_cancelled',
+  'bulk_began_run',
 ] as const
 export type FaultName = (typeof FAULT_NAMES)[number]
 

@@ -1,7 +1,7 @@
 /** What must hold at every moment; looked at after each step of the scheduler, for what is new on the log. */
 import { partitionLog } from '../../connectors/log-memory/storage.ts'
 import { decodeRecord } from '../../schemas/codec/wire.ts'
-import type { BeamlineRecord, EventRecord } from '../../schemas/records/index.ts'
+import type { BeamlineRecord, EventRecord, RecordOfKind } from '../../schemas/records/index.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { LogRecord, Progress } from '../../topology/log/port.ts'
 import { Concurrency } from '../../topology/verify/concurrency.ts'
@@ -23,6 +23,8 @@ export class LiveChecks {
   readonly #finished = new Set<string>()
   readonly #progress = new Map<string, Progress>()
   readonly #covered = new Map<string, Set<number>>()
+  /** Tasks that have still to do for an operation, as `operation/partition`. */
+  readonly #operations = new Set<string>()
   #open = 0
 
   constructor(world: World) {
@@ -37,13 +39,20 @@ export class LiveChecks {
     return this.#open
   }
 
+  get openOperations(): number {
+    return this.#operations.size
+  }
+
   check(): void {
     for (let partition = 0; partition < this.#world.partitions; partition++) {
       this.#each('control', partition, (record, message) => {
         if (message?.kind === 'TenantChanged') this.#concurrency.policy(message, record.timestampMs)
       })
       this.#each('result', partition, (_record, message) => this.#result(message))
-      this.#each('events', partition, (record, message) => this.#event(record, message as EventRecord))
+      this.#each('events', partition, (record, message) => {
+        if (message?.kind === 'OperationProgressed') this.#operation(partition, message)
+        else if (message?.kind !== 'OperationStarted') this.#event(record, message as EventRecord)
+      })
     }
     for (let partition = 0; partition < this.#world.partitions; partition++) {
       for (const topic of EXECUTE) {
@@ -72,6 +81,15 @@ export class LiveChecks {
     this.#finished.add(key)
     if (message.status === 'lost') this.#world.faults.struck('attempt_lost')
     if (message.status === 'timeout') this.#world.faults.struck('step_timeout')
+  }
+
+  #operation(
+    partition: number,
+    { operationId, state, done, skipped, failed }: RecordOfKind<'OperationProgressed'>,
+  ): void {
+    this.#world.trace(`events ${partition} ${operationId} ${state} ${done} ${skipped} ${failed}`)
+    if (state === 'running') this.#operations.add(`${operationId}/${partition}`)
+    else this.#operations.delete(`${operationId}/${partition}`)
   }
 
   #execute({ topic, partition, offset }: LogRecord, message: BeamlineRecord | null): void {

@@ -10,6 +10,7 @@ import type { FaultCounts } from './faults.ts'
 import { checkOutcomes, checkTasks, type RunOutcome, verifyWorld } from './final-checks.ts'
 import { LiveChecks } from './live-checks.ts'
 import { Nodes } from './nodes.ts'
+import { checkOperations, type Operations, startOperations } from './operations.ts'
 import { createWorld, type SimulationOptions, type World } from './world.ts'
 
 const MAX_STEPS = 60_000
@@ -44,15 +45,17 @@ async function run(world: World): Promise<SimulationResult> {
     live.check()
     return live.runs.byId.has(runId)
   })
+  const operations = startOperations(world)
   const nodes = new Nodes(world)
   unsettle(world, nodes)
-  const quiet = await untilQuiet(world, live, clients, nodes)
+  const quiet = await untilQuiet(world, live, { clients, operations }, nodes)
   let report: VerifyReport | null = null
   let outcomes: RunOutcome[] = []
   if (quiet && world.problems.length === 0) {
     const positions = describe(world)
     report = verifyWorld(world, positions)
     outcomes = checkOutcomes(world, clients.cancelled)
+    checkOperations(world, operations)
     checkTasks(world, nodes.tasks(), nodes.topology)
     world.faults.struck('attempt_executed_again', report.effects.repeated)
   }
@@ -118,7 +121,13 @@ function heal(world: World, nodes: Nodes): void {
   nodes.heal()
 }
 
-async function untilQuiet(world: World, live: LiveChecks, clients: Clients, nodes: Nodes): Promise<boolean> {
+interface Outside {
+  readonly clients: Clients
+  readonly operations: Operations
+}
+
+async function untilQuiet(world: World, live: LiveChecks, outside: Outside, nodes: Nodes): Promise<boolean> {
+  const { clients, operations } = outside
   const { scheduler, faults, problems } = world
   for (;;) {
     if (faults.strike('crash', 0.0004)) {
@@ -130,7 +139,8 @@ async function untilQuiet(world: World, live: LiveChecks, clients: Clients, node
     live.check()
     if (problems.length > 0) return false
     const looks = scheduler.steps % QUIET_EVERY_STEPS === 0 || scheduler.nowMs > before + QUIET_EVERY_MS || !more
-    if (looks && !faults.active && clients.done() && live.openRuns === 0 && isQuiet(world, nodes)) return true
+    const idle = clients.done() && operations.done() && live.openRuns === 0 && live.openOperations === 0
+    if (looks && !faults.active && idle && isQuiet(world, nodes)) return true
     if (!more || scheduler.steps > MAX_STEPS || scheduler.nowMs > MAX_MS) {
       problems.push(`not at rest after ${scheduler.steps} steps: ${unrest(world, live, clients, nodes)}`)
       return false

@@ -2,6 +2,7 @@
 
 import { findFlow } from '../../../processors/control/flows.ts'
 import { IDEMPOTENCY, RECENT_RUNS } from '../../../processors/ingest/known-runs.ts'
+import { OPERATIONS } from '../../../processors/operations/stores.ts'
 import { parseStepKey, RUNS, STEPS, type StepRow } from '../../../processors/result/run-store.ts'
 import { QUEUE } from '../../../processors/route/stores.ts'
 import type { Decide, Processor, StoreDef, Turn } from '../../../processors/turn.ts'
@@ -64,6 +65,19 @@ export const dedupeOff: Plant = {
         is(store, IDEMPOTENCY) || is(store, RECENT_RUNS) || is(store, RUNS) ? undefined : value,
       )
       decide(forgetful, record, source)
+    }),
+}
+
+export const operationBegunTwice: Plant = {
+  name: 'operation-begun-twice',
+  meaning: 'a start that is repeated begins the operation anew',
+  processors: (processors) =>
+    changed(processors, 'StartOperation', (decide) => (turn, record, source) => {
+      decide(
+        seeing(turn, (store, _key, value) => (is(store, OPERATIONS) ? undefined : value)),
+        record,
+        source,
+      )
     }),
 }
 
