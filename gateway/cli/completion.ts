@@ -33,13 +33,14 @@ async function answer(shell: Shell, program: Command, words: readonly string[]):
   for (const name of fitting) shell.stdout.write(`${name}\n`)
 }
 
-type Dynamic = 'flow' | 'run' | 'letter' | 'tenant' | 'block' | 'file'
+type Dynamic = 'flow' | 'run' | 'letter' | 'operation' | 'tenant' | 'block' | 'file'
 
 /** By the name of an argument or an option. */
 const KINDS: { readonly [name: string]: Dynamic | readonly string[] } = {
   flow: 'flow',
   'run-id': 'run',
   'letter-id': 'letter',
+  'operation-id': 'operation',
   tenant: 'tenant',
   type: 'block',
   topic: TOPICS,
@@ -47,6 +48,8 @@ const KINDS: { readonly [name: string]: Dynamic | readonly string[] } = {
   shell: SHELLS,
   pool: ['cpu', 'io', 'gpu', 'external'],
   log: ['embedded', 'kafka'],
+  action: ['cancel', 'retry', 'rerun', 'replay', 'discard'],
+  outcome: ['done', 'skipped', 'failed'],
 }
 
 /** What may stand at the last of the words. */
@@ -114,6 +117,10 @@ async function namesOf({ api, environment }: Shell, kind: Dynamic): Promise<read
       case 'letter': {
         const query = { status: 'open', limit: MAX_NAMES } as const
         return (await api.listLetters({ query, signal })).letters.map(({ letter_id }) => letter_id)
+      }
+      case 'operation': {
+        const { operations } = await api.listOperations({ query: { limit: MAX_NAMES }, signal })
+        return operations.map(({ operation_id }) => operation_id)
       }
       case 'tenant':
         return (await api.listTenants({ query: { limit: MAX_NAMES }, signal })).tenants.map(

@@ -1,6 +1,6 @@
 /**
- * An example of every command, as it stands in its help and in docs/cli.md. They are run as they are by the tests, with `$RUN_ID`, `$FAILED_RUN_ID` and
- * `$LETTER_ID` set.
+ * An example of every command, as it stands in its help and in docs/cli.md. They are run as they are by the tests, with `$RUN_ID`,
+ * `$FAILED_RUN_ID`, `$RUNNING_RUN_ID`, `$LETTER_ID` and `$OPERATION_ID` set.
  */
 import type { Command } from 'commander'
 
@@ -44,6 +44,14 @@ export const EXAMPLES: { readonly [command: string]: readonly string[] } = {
   'tenant list': ['beamline tenant list'],
   'tenant set': ['beamline tenant set acme --max-concurrency 20 --rate 100'],
   'worker list': ['beamline worker list --pool io'],
+  'op start': [
+    'beamline op start cancel --flow hello --status running --dry-run',
+    'beamline op start replay --error OUT_OF_STOCK --rate 50 --wait',
+  ],
+  'op list': ['beamline op list'],
+  'op show': ['beamline op show $OPERATION_ID'],
+  'op items': ['beamline op items $OPERATION_ID --outcome failed'],
+  'op stop': ['beamline op stop $OPERATION_ID'],
   completion: ['source <(beamline completion bash)'],
 }
 

@@ -59,6 +59,10 @@ describe('answers', () => {
     ],
     [['topic', 'tail', 'ev'], ['events']],
     [['worker', 'list', '--pool', 'g'], ['gpu']],
+    [
+      ['op', 'start', 're'],
+      ['retry', 'rerun', 'replay'],
+    ],
     [['flow', 'check', ''], []],
     [['flow', 'show', 'order', ''], []],
     [['nonsense', ''], []],

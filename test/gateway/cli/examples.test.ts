@@ -64,6 +64,7 @@ beforeAll(async () => {
     FAILED_RUN_ID: failed,
     RUNNING_RUN_ID: await idOf(['slow']),
     LETTER_ID: shown.letter_id,
+    OPERATION_ID: (await beamline(['op', 'start', 'rerun', '--flow', 'hello', '--all', '--wait', '-q'])).out.trim(),
   }
 })
 afterAll(async () => {
@@ -92,16 +93,23 @@ it.each(lines)('%s', async (line) => {
   expect(out).not.toBe('')
 })
 
-it.each(['run list', 'flow list', 'dlq list', 'dlq groups', 'topic list', 'tenant list', 'worker list', 'blocks list'])(
-  '%s prints one line of JSON with --json, and names alone with --quiet',
-  async (command) => {
-    const { out } = await beamline([...command.split(' '), '--json'])
-    expect(out.split('\n')).toHaveLength(2)
-    expect(JSON.parse(out)).toBeTypeOf('object')
-    const quiet = await beamline([...command.split(' '), '--quiet'])
-    for (const name of quiet.out.trim().split('\n')) expect(name).toMatch(/^\S*$/)
-  },
-)
+it.each([
+  'run list',
+  'flow list',
+  'dlq list',
+  'dlq groups',
+  'topic list',
+  'tenant list',
+  'worker list',
+  'op list',
+  'blocks list',
+])('%s prints one line of JSON with --json, and names alone with --quiet', async (command) => {
+  const { out } = await beamline([...command.split(' '), '--json'])
+  expect(out.split('\n')).toHaveLength(2)
+  expect(JSON.parse(out)).toBeTypeOf('object')
+  const quiet = await beamline([...command.split(' '), '--quiet'])
+  for (const name of quiet.out.trim().split('\n')) expect(name).toMatch(/^\S*$/)
+})
 
 it.each([
   [['dlq', 'replay'], 2, /no letters are named.*\nWith --all/],
