@@ -1,6 +1,8 @@
 /** All routes, by the names that clients know them by. */
-import * as older from '../older/api.ts'
+import * as olderDecide from '../older/api-decide.ts'
+import * as olderMessages from '../older/api-messages.ts'
 import { NOT_BUILT } from '../older/api-not-built.ts'
+import * as olderRegistry from '../older/api-registry.ts'
 import * as blocks from './blocks.ts'
 import * as bulk from './bulk-operations.ts'
 import * as deadLetters from './dead-letters.ts'
@@ -65,22 +67,22 @@ export const API = {
   getMetrics: status.getMetrics,
   getDescription: status.getDescription,
   getDocs: status.getDocs,
-  getMetricsOlder: older.getMetricsOlder,
-  decideRoute: older.decideRoute,
-  getDecision: older.getDecision,
-  postMessage: older.postMessage,
-  listMessages: older.listMessages,
-  getMessage: older.getMessage,
-  putMessage: older.putMessage,
-  deleteMessage: older.deleteMessage,
-  bulkDeleteMessages: older.bulkDeleteMessages,
-  exportMessages: older.exportMessages,
-  exportSomeMessages: older.exportSomeMessages,
-  streamMessages: older.streamMessages,
-  registerBlock: older.registerBlock,
-  registerBlockUnder: older.registerBlockUnder,
-  updateBlock: older.updateBlock,
-  unregisterBlock: older.unregisterBlock,
+  getMetricsOlder: olderRegistry.getMetricsOlder,
+  decideRoute: olderDecide.decideRoute,
+  getDecision: olderDecide.getDecision,
+  postMessage: olderMessages.postMessage,
+  listMessages: olderMessages.listMessages,
+  getMessage: olderMessages.getMessage,
+  putMessage: olderMessages.putMessage,
+  deleteMessage: olderMessages.deleteMessage,
+  bulkDeleteMessages: olderMessages.bulkDeleteMessages,
+  exportMessages: olderMessages.exportMessages,
+  exportSomeMessages: olderMessages.exportSomeMessages,
+  streamMessages: olderMessages.streamMessages,
+  registerBlock: olderRegistry.registerBlock,
+  registerBlockUnder: olderRegistry.registerBlockUnder,
+  updateBlock: olderRegistry.updateBlock,
+  unregisterBlock: olderRegistry.unregisterBlock,
   ...NOT_BUILT,
 } as const
 export type Api = typeof API

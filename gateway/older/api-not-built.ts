@@ -1,7 +1,7 @@
 /** The older gateway's routes that have nothing behind them yet. */
 import { type Method, type Operation, operation } from '../api/operation.ts'
 import { optional, type Shape, text } from '../api/schema.ts'
-import { GUARDED, olderHeaders, TAG } from './api.ts'
+import { GUARDED, olderHeaders, TAG } from './api-common.ts'
 
 const ROUTING = 'it needs the policies of routing, which are not built yet'
 const EXTENSIONS = 'it needs extensions, which are not built yet; steps of flows do what extensions did'
