@@ -11,8 +11,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 /** The checkout's source if it is there, else what was built for the package. */
 function programPath() {
-  for (const path of [join(root, 'main.ts'), join(root, 'dist', 'main.js')]) if (existsSync(path)) return path
-  throw new Error(`the program is missing: neither main.ts nor dist/main.js is in ${root}; install the package again`)
+  for (const path of [join(root, 'command.ts'), join(root, 'dist', 'command.js')]) if (existsSync(path)) return path
+  throw new Error(
+    `the program is missing: neither command.ts nor dist/command.js is in ${root}; install the package again`,
+  )
 }
 
 /** This process's Node if it is new enough, else the one that comes as the npm package `node`. */

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -19,6 +20,17 @@ describe('the beamline executable', () => {
     expect(await beamline('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' })
     const unreachable = await beamline('flow', 'list', '--url', 'http://127.0.0.1:3')
     expect(unreachable).toMatchObject({ code: 3, out: '', err: expect.stringMatching(/no server answers/) })
+  })
+
+  it('ends without noise when nobody reads on', async () => {
+    const child = spawn(process.execPath, [resolve(root, 'gateway/cli/bin.mjs'), '--help'])
+    child.stdout.destroy()
+    let err = ''
+    child.stderr.on('data', (chunk) => {
+      err += chunk
+    })
+    expect(await once(child, 'close')).toEqual([0, null])
+    expect(err).toBe('')
   })
 
   it('is written so that an older Node can read it', () => {
