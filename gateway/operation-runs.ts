@@ -4,6 +4,7 @@ import type { JsonText } from '../schemas/json.ts'
 import type { OperationItem } from '../schemas/records/operations.ts'
 import type { RunFilter } from '../topology/read-model/lists.ts'
 import type { ReadModel, RunStatus, RunSummary, RunView } from '../topology/read-model/port.ts'
+import { RequestError } from './errors.ts'
 
 /** What each action can be done to; in the order in which a run gets there, so that one that moves on meanwhile is not missed. */
 export const ACTION_STATUSES = {
@@ -22,6 +23,8 @@ const SAMPLE = 20
 const ASKED_AT_ONCE = 16
 const ITEMS_IN_RECORD = 500
 const BYTES_IN_RECORD = 256 << 10
+/** What the tasks keep of one operation until it is done. */
+export const MAX_BYTES = 64 << 20
 
 export interface FoundRuns {
   readonly ids: readonly RunId[]
@@ -72,7 +75,7 @@ export interface ItemsPart {
   readonly items: readonly OperationItem[]
 }
 
-/** The runs as items for their homes, in parts that fit in a record. */
+/** The runs as items for their homes, in parts that fit in a record. @throws {RequestError} when what is to be submitted again is too much */
 export async function* itemsOf(
   readModel: ReadModel,
   tenant: TenantId,
@@ -80,6 +83,7 @@ export async function* itemsOf(
   ids: readonly RunId[],
   partitions: number,
 ): AsyncIterable<ItemsPart> {
+  let total = 0
   const open = Array.from({ length: partitions }, () => ({ items: [] as OperationItem[], bytes: 0 }))
   for (let at = 0; at < ids.length; at += ASKED_AT_ONCE) {
     const some = ids.slice(at, at + ASKED_AT_ONCE)
@@ -89,6 +93,8 @@ export async function* itemsOf(
       const partition = homeOf(some[index]!, partitions)
       const part = open[partition]!
       const bytes = sizeOf(item)
+      total += item.submission === null ? 0 : bytes
+      if (total > MAX_BYTES) throw tooLarge()
       if (part.items.length >= ITEMS_IN_RECORD || (part.items.length > 0 && part.bytes + bytes > BYTES_IN_RECORD)) {
         yield { partition, items: part.items }
         open[partition] = { items: [item], bytes }
@@ -99,6 +105,13 @@ export async function* itemsOf(
     }
   }
   for (const [partition, { items }] of open.entries()) if (items.length > 0) yield { partition, items }
+}
+
+function tooLarge(): RequestError {
+  const message = `the inputs of the runs that the query finds take more than ${MAX_BYTES} bytes together; narrow it, e.g. by \`accepted_to_ms\``
+  return new RequestError('invalid_request', message, {
+    details: { code: 'TOO_LARGE', path: 'query', most: MAX_BYTES },
+  })
 }
 
 function only(id: RunId): OperationItem {
@@ -117,6 +130,6 @@ async function again(readModel: ReadModel, tenant: TenantId, id: RunId): Promise
 }
 
 function sizeOf({ id, submission }: OperationItem): number {
-  const length = (text: JsonText | string | null | undefined): number => 3 * (text?.length ?? 0)
+  const length = (text: JsonText | string | null | undefined): number => Buffer.byteLength(text ?? '')
   return 64 + length(id) + length(submission?.input) + length(submission?.metadata) + length(submission?.stickyKey)
 }

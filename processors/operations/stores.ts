@@ -58,5 +58,5 @@ export function itemsKey(listId: string, chunk: number): string {
   return `${listId}/${chunk}`
 }
 
-/** For a list whose operation has not begun. */
-export const LIST_KEPT_MS = 86_400_000
+/** For a list whose operation has not begun. Usually that takes no longer than the task of partition 0 needs to answer. */
+export const LIST_KEPT_MS = 3_600_000
