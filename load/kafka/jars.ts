@@ -7,6 +7,8 @@ import { runCommand } from './run-command.ts'
 
 /** The newest version whose artifacts are complete. */
 export const NEWEST_KAFKA = '4.3.1'
+/** The oldest that is tested. */
+export const OLDEST_KAFKA = '3.9.2'
 
 const POM = fileURLToPath(new URL('./pom.xml', import.meta.url))
 const FETCH_WITHIN_MS = 300_000
