@@ -38,7 +38,7 @@ export function inspectFolder(folder: string): FolderState {
         version: meta.get('format_version') ?? 0,
         knownVersion: FORMAT_VERSION,
         partitions: meta.get('partitions') ?? 0,
-        bytes: statSync(file).size,
+        bytes: sizeOf(file) + sizeOf(`${file}-wal`),
         closed: meta.get('closed') === 1,
         owner,
       }
@@ -49,6 +49,8 @@ export function inspectFolder(folder: string): FolderState {
     return { kind: 'damaged', reason: `${file} cannot be read: ${(error as Error).message}` }
   }
 }
+
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0
 
 /** The lock is looked at only while its owner lives: a look could get in the way of one that starts. */
 function lockedBy(folder: string): string | null {

@@ -62,7 +62,9 @@ async function start(shell: Shell, options: ConfigOptions): Promise<void> {
 
 async function show(shell: Shell, options: ConfigOptions): Promise<void> {
   const loaded = loadedConfig(shell, options)
-  shell.print({ settings: shownSettings(loaded) }, configText(loaded))
+  const settings = shownSettings(loaded)
+  const set = settings.filter(({ source }) => source !== 'default').map(({ name }) => name)
+  shell.print({ settings }, configText(loaded), set)
   const problems = inconsistencies(loaded.config)
   if (problems.length > 0) throw wrong(new ConfigError(problems))
 }

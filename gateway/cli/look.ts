@@ -118,13 +118,15 @@ function lineOf(look: Look, line: readonly PlainCell[], widths: readonly number[
   return parts.join('').trimEnd()
 }
 
-/** `1.2 s`, `3m 20s`, `2h 5m`. */
+/** `1.2 s`, `3m 20s`, `2h 5m`, `30d 1h`. */
 export function lengthText(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`
   const seconds = Math.round(ms / 1_000)
   if (seconds < 3_600) return `${Math.floor(seconds / 60)}m ${seconds % 60}s`
-  return `${Math.floor(seconds / 3_600)}h ${Math.floor((seconds % 3_600) / 60)}m`
+  const hours = Math.floor(seconds / 3_600)
+  if (hours < 48) return `${hours}h ${Math.floor((seconds % 3_600) / 60)}m`
+  return `${Math.floor(hours / 24)}d ${hours % 24}h`
 }
 
 export const timeText = (ms: number): string => new Date(ms).toISOString()

@@ -52,6 +52,7 @@ it.each([
   [1_234, '1.2 s'],
   [200_000, '3m 20s'],
   [7_500_000, '2h 5m'],
+  [2_595_600_000, '30d 1h'],
 ])('%i ms is %s', (ms, text) => {
   expect(lengthText(ms)).toBe(text)
 })

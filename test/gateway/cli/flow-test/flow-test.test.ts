@@ -73,6 +73,14 @@ it('attempts get their mocks in order, and retries wait in virtual time only', a
   expect(performance.now() - before).toBeLessThan(20_000)
 })
 
+it('the input of a mocked step is held to the schema of its block', async () => {
+  const priced = 'price: { output: { body: { amount: { no: number } } } }, amount: { output: 1 }'
+  const flow = FLOW!.replace('method: POST', 'method: 5')
+  writeFileSync(join(folder, 'other.yaml'), flow)
+  const text = one(`    mocks: { ${priced}, charge: { output: {} } }\n    expect: { error: INPUT_INVALID }\n`)
+  expect(await testing(text.replace('order.yaml', 'other.yaml'))).toMatchObject({ code: 0 })
+})
+
 it('a run is cancelled when the case says so', async () => {
   const fields = `    cancel_after: 30m\n    mocks: { ${PRICED}, charge: { output: {} } }\n`
   const expectation = '    expect: { status: cancelled, within: 31m, steps: { cool-off: cancelled } }\n'
