@@ -1,7 +1,7 @@
 /** When the reader thread folds, trims and checkpoints: each by what was written since, one of a kind at a time. */
 import type { Cancel, Environment } from '../../topology/environment.ts'
 import type { Caller } from './calls.ts'
-import type { SentGroup, TaskChangelog } from './group.ts'
+import type { SentGroup } from './group.ts'
 import type { ReaderCalls } from './protocol.ts'
 import type { Sequencer } from './sequencer.ts'
 
@@ -27,7 +27,7 @@ export class Housekeeping {
   readonly #foldBytes: number
   readonly #checkpointBytes: number
   readonly #tidyEveryMs: number
-  readonly #folding = new Set<TaskChangelog>()
+  #folding = false
   readonly #running = new Set<Promise<void>>()
   #groups = 0
   #settling = false
@@ -63,21 +63,28 @@ export class Housekeeping {
     this.#written += bytes
     this.#unsaved += bytes * PACKED_SHARE + TRANSACTION_BYTES
     if (++this.#groups >= SETTLE_EVERY) this.#settle()
-    for (const changelog of group.changelogs) if (changelog.unfoldedBytes >= this.#foldBytes) this.#fold(changelog)
+    if (group.changelogs.some((changelog) => changelog.unfoldedBytes >= this.#foldBytes)) this.#fold()
     if (this.#unsaved >= this.#checkpointBytes && !this.#checkpointing) this.#checkpoint()
   }
 
-  #fold(changelog: TaskChangelog): void {
-    if (this.#folding.has(changelog) || this.#closed) return
-    this.#folding.add(changelog)
-    const { unfoldedBytes, task, durable } = changelog
-    const fold = this.#reader.call('fold', [task, durable]).then((done) => {
-      if (done) changelog.unfoldedBytes = Math.max(0, changelog.unfoldedBytes - unfoldedBytes)
-      return done
+  /** Tasks whose turn is near go along: their changes lie in the same groups, which are unpacked once for all. */
+  #fold(): void {
+    if (this.#folding || this.#closed) return
+    const { changelogs } = this.#sequencer
+    const near = changelogs.filter(({ unfoldedBytes }) => unfoldedBytes >= this.#foldBytes / 2)
+    const begun = new Map(near.map(({ task, unfoldedBytes }) => [task, unfoldedBytes]))
+    const goals = near.map(({ task, durable }) => ({ task, through: durable }))
+    this.#folding = true
+    const fold = this.#reader.call('fold', [goals]).then((tasks) => {
+      for (const task of tasks) {
+        const changelog = changelogs[task]!
+        changelog.unfoldedBytes = Math.max(0, changelog.unfoldedBytes - begun.get(task)!)
+      }
+      return tasks
     })
-    this.#run(fold, (done) => {
-      this.#folding.delete(changelog)
-      if (done === true && changelog.unfoldedBytes >= this.#foldBytes) this.#fold(changelog)
+    this.#run(fold, (tasks = []) => {
+      this.#folding = false
+      if (tasks.some((task) => changelogs[task]!.unfoldedBytes >= this.#foldBytes)) this.#fold()
     })
   }
 

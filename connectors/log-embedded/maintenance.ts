@@ -8,10 +8,11 @@ import { ByteWriter } from './bytes.ts'
 import { eachRow, writeRow } from './changelog-codec.ts'
 import { compactor } from './compact.ts'
 import { type GroupIndex, snapshotOf } from './group-index.ts'
-import type { ReaderData, Retention, Write } from './protocol.ts'
+import type { FoldGoal, ReaderData, Retention, Write } from './protocol.ts'
 import { spanId } from './schema.ts'
 
-const FOLD_READ_BYTES = 16 << 20
+/** Of changes that are folded at once. */
+const FOLD_READ_BYTES = 32 << 20
 const CHUNK_BYTES = 128 << 10
 const CHUNK_ROWS = 256
 const TRIM_ROWS = 128
@@ -19,7 +20,7 @@ const TRIM_ROWS = 128
 const UNREAD_FACTOR = 8
 
 export interface Maintenance {
-  fold(task: number, through: number): Promise<void>
+  fold(goals: readonly FoldGoal[]): Promise<void>
   tidy(
     nowMs: number,
     unread: readonly number[],
@@ -76,47 +77,69 @@ function policies(options: ReaderData) {
   ]
 }
 
-/** Applies changelog batches up to `through` to the live rows. They go with their groups. */
+interface Net {
+  readonly task: number
+  /** Changes up to here are in the rows. */
+  folded: number
+  /** The last value of each key; `null`: deleted. */
+  readonly rows: Map<string, Buffer | null>
+}
+
+/** Applies changelog batches to the live rows. They go with their groups. */
 function folder(database: DatabaseSync, index: GroupIndex, write: Write): Maintenance['fold'] {
   const foldedTo = database.prepare('SELECT folded FROM tasks WHERE task = ?')
   const stored = database.prepare('SELECT 1 FROM state WHERE task = ? AND key = ?')
 
-  const net = (task: number, from: number, through: number) => {
-    const rows = new Map<string, Buffer | null>()
-    let position = from
-    let bytes = 0
-    index.refresh()
-    for (const place of index.changes(task)) {
-      if (place.position <= from) continue
-      if (place.position > through || bytes >= FOLD_READ_BYTES) break
-      eachRow(index.readChanges(place), (key, value) => rows.set(key.toString('latin1'), value))
-      position = place.position
-      bytes += place.length
+  const writeRows = async ({ task, folded, rows }: Net): Promise<void> => {
+    const out = new ByteWriter()
+    let count = 0
+    for (const key of [...rows.keys()].sort()) {
+      const keyBytes = Buffer.from(key, 'latin1')
+      const value = rows.get(key)!
+      // Most rows of a run come and go within one fold and never reach the table
+      if (value === null && stored.get(task, keyBytes) === undefined) continue
+      writeRow(out, keyBytes, value)
+      if (++count < CHUNK_ROWS && out.length < CHUNK_BYTES) continue
+      await write({ kind: 'fold', task, rows: new Uint8Array(out.bytes), folded: null })
+      out.clear()
+      count = 0
     }
-    return { rows, position }
+    await write({ kind: 'fold', task, rows: new Uint8Array(out.bytes), folded })
   }
 
-  return async (task, through) => {
+  return async (goals) => {
     for (;;) {
-      const from = Number(foldedTo.get(task)?.['folded'] ?? 0)
-      const { rows, position } = snapshotOf(database, () => net(task, from, through))
-      if (position === from) break
-      const out = new ByteWriter()
-      let count = 0
-      for (const key of [...rows.keys()].sort()) {
-        const keyBytes = Buffer.from(key, 'latin1')
-        const value = rows.get(key)!
-        // Most rows of a run come and go within one fold and never reach the table
-        if (value === null && stored.get(task, keyBytes) === undefined) continue
-        writeRow(out, keyBytes, value)
-        if (++count < CHUNK_ROWS && out.length < CHUNK_BYTES) continue
-        await write({ kind: 'fold', task, rows: new Uint8Array(out.bytes), folded: null })
-        out.clear()
-        count = 0
-      }
-      await write({ kind: 'fold', task, rows: new Uint8Array(out.bytes), folded: position })
+      const nets = snapshotOf(database, () =>
+        netChanges(
+          index,
+          goals.map(({ task, through }) => ({ task, from: Number(foldedTo.get(task)?.['folded'] ?? 0), through })),
+        ),
+      )
+      if (nets.length === 0) return
+      for (const net of nets) await writeRows(net)
     }
   }
+}
+
+/** What the next changes of the tasks come to, group by group for all of them. */
+function netChanges(index: GroupIndex, spans: readonly (FoldGoal & { readonly from: number })[]): Net[] {
+  index.refresh()
+  const places = spans.flatMap(({ task, from, through }) => {
+    const net: Net = { task, folded: from, rows: new Map() }
+    const unfolded = index.changes(task).filter(({ position }) => position > from && position <= through)
+    return unfolded.map((place) => ({ net, place }))
+  })
+  places.sort((a, b) => a.place.group - b.place.group)
+  const nets = new Set<Net>()
+  let bytes = 0
+  for (const { net, place } of places) {
+    if (bytes >= FOLD_READ_BYTES) break
+    eachRow(index.readChanges(place), (key, value) => net.rows.set(key.toString('latin1'), value))
+    net.folded = place.position
+    nets.add(net)
+    bytes += place.length
+  }
+  return [...nets]
 }
 
 interface TrimLimits extends Retention {

@@ -91,8 +91,8 @@ export interface ReaderCalls {
   changelogBegin(task: number, from: number): void
   /** The next part, or `null` at the end. */
   changelogNext(task: number, through: number): ChangelogPart | null
-  /** False if it could not begin just now. */
-  fold(task: number, through: number): boolean
+  /** Answers the tasks that were folded: not those it could not begin with just now. */
+  fold(goals: readonly FoldGoal[]): readonly number[]
   /** Settles the oldest groups if there are too many. */
   settle(): void
   /**
@@ -105,6 +105,12 @@ export interface ReaderCalls {
   ): readonly { readonly topic: Topic; readonly partition: number; readonly first: number }[]
   checkpoint(): void
   close(): void
+}
+
+/** A task's changelog is to be folded up to this position. */
+export interface FoldGoal {
+  readonly task: number
+  readonly through: number
 }
 
 export interface FetchRequest {

@@ -6,7 +6,7 @@ import { answer, caller } from './calls.ts'
 import { GroupIndex } from './group-index.ts'
 import { type ChangelogCursor, openHistory } from './history.ts'
 import { createMaintenance } from './maintenance.ts'
-import type { MaintenanceWrite, ReaderCalls, ReaderData, ThreadError, WriterCalls } from './protocol.ts'
+import type { FoldGoal, MaintenanceWrite, ReaderCalls, ReaderData, ThreadError, WriterCalls } from './protocol.ts'
 import { DATABASE_FILE } from './schema.ts'
 import { settle } from './settle.ts'
 
@@ -58,13 +58,18 @@ answer<ReaderCalls>(
   errorOf,
 )
 
-async function fold(task: number, through: number): Promise<boolean> {
-  if ((pins.get(task) ?? 0) > 0 || folding.has(task)) return false
-  const done = maintenance.fold(task, through)
-  const ended = done.catch(() => {}).finally(() => folding.delete(task))
-  folding.set(task, ended)
+async function fold(goals: readonly FoldGoal[]): Promise<readonly number[]> {
+  const free = goals.filter(({ task }) => (pins.get(task) ?? 0) === 0 && !folding.has(task))
+  const tasks = free.map(({ task }) => task)
+  const done = maintenance.fold(free)
+  const ended = done
+    .catch(() => {})
+    .finally(() => {
+      for (const task of tasks) folding.delete(task)
+    })
+  for (const task of tasks) folding.set(task, ended)
   await done
-  return true
+  return tasks
 }
 
 /** One at a time. */
@@ -77,7 +82,7 @@ function settleGroups(): Promise<void> {
 
 async function foldThrough(task: number, position: number): Promise<boolean> {
   await folding.get(task)
-  return history.foldedTo(task) >= position || fold(task, position)
+  return history.foldedTo(task) >= position || (await fold([{ task, through: position }])).length === 1
 }
 
 function errorOf(error: unknown): ThreadError {
