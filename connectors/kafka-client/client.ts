@@ -3,6 +3,7 @@ import type { Cancel, Environment } from '../../topology/environment.ts'
 import { type Appender, createAppender } from './append.ts'
 import { type Connections, createConnections } from './connection.ts'
 import {
+  type CommittedAs,
   type Fetcher,
   type FetcherOptions,
   type GroupMember,
@@ -102,8 +103,8 @@ class Client implements KafkaClient {
     return findOffsets(this.#control, partitions, spec)
   }
 
-  committedOffsets(groupId: string, partitions: readonly TopicPartition[]) {
-    return findCommitted(this.#control, groupId, partitions)
+  committedOffsets(groupId: string, partitions: readonly TopicPartition[], as: CommittedAs = 'settled') {
+    return findCommitted(this.#control, groupId, partitions, as)
   }
 
   health() {

@@ -53,6 +53,8 @@ export interface GroupOffset extends TopicPartition {
   readonly metadata?: string
 }
 
+export type CommittedAs = 'settled' | 'present'
+
 export interface KafkaClient {
   /**
    * Appends outside of transactions with acks=all, zstd; what is asked for while a request is under way goes out together in the next one. Order within a
@@ -67,8 +69,15 @@ export interface KafkaClient {
   joinGroup(options: GroupOptions): Promise<GroupMember>
   /** `stable`: the end for read_committed; for a time: the first record at or after it, else the end. Keyed `topic/partition`. */
   listOffsets(partitions: readonly TopicPartition[], spec: OffsetSpec): Promise<ReadonlyMap<string, number>>
-  /** What is committed for the group; partitions without a commit are left out. Keyed `topic/partition`. */
-  committedOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<ReadonlyMap<string, GroupOffset>>
+  /**
+   * What is committed for the group; partitions without a commit are left out. Keyed `topic/partition`. `settled` (the default) waits for open transactions that commit
+   * offsets, for who goes on from there; `present` is for who only looks.
+   */
+  committedOffsets(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+    as?: CommittedAs,
+  ): Promise<ReadonlyMap<string, GroupOffset>>
   /** For topics, configurations and the like; connected. */
   readonly admin: Admin
   /** `reachable` is false while no broker answers or requests keep failing. */

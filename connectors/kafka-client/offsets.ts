@@ -1,5 +1,5 @@
 import type { Broker, Connections } from './connection.ts'
-import type { GroupOffset, OffsetSpec, TopicPartition } from './contract.ts'
+import type { CommittedAs, GroupOffset, OffsetSpec, TopicPartition } from './contract.ts'
 import { assertNoError, ProtocolError } from './protocol-error.ts'
 import { EARLIEST, LATEST, listOffsets, offsetFetch } from './requests/offsets.ts'
 import { QUESTION } from './retry.ts'
@@ -23,12 +23,13 @@ export async function findCommitted(
   connections: Connections,
   groupId: string,
   partitions: readonly TopicPartition[],
+  as: CommittedAs,
 ): Promise<ReadonlyMap<string, GroupOffset>> {
   if (partitions.length === 0) return new Map()
   return connections.withRetry(`committed offsets of group ${groupId}`, async () => {
     const coordinator = await connections.coordinator('group', groupId)
     const found = new Map<string, GroupOffset>()
-    for (const answer of await coordinator.send(offsetFetch(groupId, partitions), QUESTION)) {
+    for (const answer of await coordinator.send(offsetFetch(groupId, partitions, as === 'settled'), QUESTION)) {
       const { topic, partition, offset, metadata, errorCode } = answer
       const key = `${topic}/${partition}`
       assertNoError(errorCode, 'OffsetFetch', `group ${groupId}, ${key}`)

@@ -59,10 +59,10 @@ export async function retry<T>(
   }
 }
 
-/** Tells of trouble that is sat out; a topic that is not there says nothing about the cluster. */
+/** Tells of trouble that is sat out; a topic that is not there, or offsets of a transaction that is not ended, say nothing about the cluster. */
 export function report(health: Health, kind: string, what: string, error: unknown): void {
   const message = `${what}: ${(error as Error).message}`
-  if (reactionOf(error) === 'topic') health.noticed(kind, message)
+  if (reactionOf(error) === 'topic' || isUnsettled(error)) health.noticed(kind, message)
   else health.failed(kind, message)
 }
 
@@ -93,6 +93,10 @@ function passingFor(error: unknown, options: RetryOptions): number {
   if (!isPassing(error)) return 0
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS
   return reactionOf(error) === 'topic' ? Math.min(deadlineMs, options.unknownTopicMs ?? 3_000) : deadlineMs
+}
+
+function isUnsettled(error: unknown): boolean {
+  return error instanceof ProtocolError && error.errorName === 'UNSTABLE_OFFSET_COMMIT'
 }
 
 function reactionOf(error: unknown): string | null {

@@ -28,13 +28,10 @@ export function createDescriber(
   environment: Environment,
 ): Describer {
   const places = TOPICS.flatMap((topic) => partitionsOf(names.topic(topic), partitions))
-  /** What this process has committed since the group was asked. */
+  /** What this process has committed: the group tells of it once the end of the transaction has reached every partition. */
   const own = new Map<string, number>()
   const first = cached(environment, FIRST_MAX_AGE_MS, () => client.listOffsets(places, 'first'))
-  const committed = cached(environment, COMMITTED_MAX_AGE_MS, async () => {
-    own.clear()
-    return committedOffsets(client, names, partitions)
-  })
+  const committed = cached(environment, COMMITTED_MAX_AGE_MS, () => committedOffsets(client, names, partitions))
 
   const describe = async (): Promise<readonly PartitionInfo[]> => {
     const [firsts, ends, stored] = await Promise.all([first(), client.listOffsets(places, 'end'), committed()])
@@ -74,9 +71,13 @@ function isCommitted(topic: Topic): boolean {
 async function committedOffsets(client: KafkaClient, names: Names, partitions: number): Promise<Offsets> {
   const taskPlaces = TASK_TOPICS.flatMap((topic) => partitionsOf(names.topic(topic), partitions))
   const groups = await Promise.all([
-    client.committedOffsets(names.tasksGroup, taskPlaces),
+    client.committedOffsets(names.tasksGroup, taskPlaces, 'present'),
     ...POOLS.map((pool) =>
-      client.committedOffsets(names.poolGroup(pool), partitionsOf(names.topic(executeTopic(pool)), partitions)),
+      client.committedOffsets(
+        names.poolGroup(pool),
+        partitionsOf(names.topic(executeTopic(pool)), partitions),
+        'present',
+      ),
     ),
   ])
   return new Map(groups.flatMap((group) => [...group].map(([key, { offset }]) => [key, offset] as const)))

@@ -47,10 +47,11 @@ export interface FetchedOffset extends PartitionOffset {
   readonly metadata: string | null
 }
 
-/** OffsetFetch v7, to the group's coordinator: asks for stable offsets, so that those of an open transaction are waited for, not passed over. */
+/** OffsetFetch v7, to the group's coordinator. `stable`: refused where a transaction that commits offsets is open, instead of passing over it. */
 export const offsetFetch = (
   groupId: string,
   partitions: readonly TopicPartition[],
+  stable: boolean,
 ): Request<readonly FetchedOffset[]> => ({
   apiKey: 9,
   apiVersion: 7,
@@ -62,7 +63,7 @@ export const offsetFetch = (
       writer.compactString(topic).compactArray(ofTopic, (each, { partition }) => each.int32(partition))
       writer.noTags()
     })
-    writer.boolean(true).noTags()
+    writer.boolean(stable).noTags()
   },
   decode(reader) {
     reader.int32()

@@ -1,3 +1,4 @@
+import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { KafkaClient } from '../../../connectors/kafka-client/contract.ts'
 import { CONSOLE_CONSUMER } from '../../../load/kafka/console-tools.ts'
@@ -31,6 +32,31 @@ await describeWithKafka('transactions', (kafka) => {
     const asked = [0, 1].map((partition) => ({ topic, partition }))
     expect(await client.committedOffsets(groupId, asked)).toEqual(new Map([[`${topic}/1`, offsets[0]]]))
     await producer.close()
+  })
+
+  it('shows what is committed as it is, or waits for an open transaction that commits more', async () => {
+    const place = { topic, partition: 0 }
+    const key = `${topic}/0`
+    const group = kafka.unique('open')
+    const producer = await client.openTransactions(kafka.unique('id'), 10_000)
+    await producer.commit({ records: [], groupId: group, offsets: [{ ...place, offset: 1 }] })
+    await producer.close()
+    const foreign = new Kafka({ brokers: [...kafka.bootstrap], logLevel: logLevel.NOTHING }).producer({
+      transactionalId: kafka.unique('foreign'),
+      maxInFlightRequests: 1,
+    })
+    await foreign.connect()
+    const transaction = await foreign.transaction()
+    await transaction.sendOffsets({
+      consumerGroupId: group,
+      topics: [{ topic, partitions: [{ partition: 0, offset: '2' }] }],
+    })
+    const settled = client.committedOffsets(group, [place])
+    expect((await client.committedOffsets(group, [place], 'present')).get(key)?.offset).toBe(1)
+    expect(client.health()).toEqual({ reachable: true, reason: null })
+    await transaction.commit()
+    expect((await settled).get(key)?.offset).toBe(2)
+    await foreign.disconnect()
   })
 
   it('takes transactions without records, without offsets and without both', async () => {

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import { record, request } from '../../conformance/log/harness.ts'
 import { fenced, read } from '../../docs/documents.ts'
-import { describeWithKafka } from '../../support/kafka.ts'
+import { describeWithCluster } from '../../support/kafka.ts'
 import { openTestLog } from './support.ts'
 
 const TRANSACTIONS_TOOL = 'org.apache.kafka.tools.TransactionsCommand'
@@ -11,17 +11,22 @@ const commands = fenced(read('docs/kafka.md'), 'sh')
   .split('\n')
   .filter((line) => line.startsWith('kafka-transactions.sh'))
 
-await describeWithKafka("Kafka's own tools", (kafka) => {
+// a broker of its own: the search for hanging transactions fails when a topic goes while it looks, as those of other tests do
+await describeWithCluster("Kafka's own tools", {}, (cluster) => {
   const run = async (line: string, prefix: string): Promise<string> => {
-    const words = line.replace('broker-1:9092', kafka.bootstrap[0]!).replaceAll('beamline.', prefix).split(' ').slice(1)
-    const { code, stdout, stderr } = await kafka.tool(TRANSACTIONS_TOOL, words)
+    const words = line
+      .replace('broker-1:9092', cluster().bootstrap[0]!)
+      .replaceAll('beamline.', prefix)
+      .split(' ')
+      .slice(1)
+    const { code, stdout, stderr } = await cluster().tool(TRANSACTIONS_TOOL, words)
     expect(code, `${line}\n${stderr}`).toBe(0)
     return stdout
   }
 
   it('show the transactions of tasks', { timeout: 120_000 }, async () => {
-    const prefix = `${kafka.unique('tools')}.`
-    const log = await openTestLog(kafka.bootstrap, { prefix })
+    const prefix = 'tools.'
+    const log = await openTestLog(cluster().bootstrap, { prefix })
     await (await log.openTask(0)).commit(request([record('events', 0, 'a')]))
     const [list = '', describe = '', hanging = ''] = commands
     expect(await run(list, prefix)).toContain(`${prefix}task.0`)

@@ -59,7 +59,7 @@ export function createWriteFaults(): WriteFaults {
       joinGroup: async (options) => member(await inner.joinGroup(options)),
       createFetcher: (options) => inner.createFetcher(options),
       listOffsets: (partitions, spec) => inner.listOffsets(partitions, spec),
-      committedOffsets: (group, partitions) => inner.committedOffsets(group, partitions),
+      committedOffsets: (group, partitions, as) => inner.committedOffsets(group, partitions, as),
       admin: inner.admin,
       health: () => inner.health(),
       close: () => inner.close(),

@@ -202,7 +202,7 @@ function withTransactions(client: KafkaClient, openTransactions: KafkaClient['op
     joinGroup: (options) => client.joinGroup(options),
     createFetcher: (options) => client.createFetcher(options),
     listOffsets: (partitions, spec) => client.listOffsets(partitions, spec),
-    committedOffsets: (group, partitions) => client.committedOffsets(group, partitions),
+    committedOffsets: (group, partitions, as) => client.committedOffsets(group, partitions, as),
     admin: client.admin,
     health: () => client.health(),
     close: () => client.close(),
