@@ -19,6 +19,8 @@ export function createExecutorLog(logger: Logger): ExecutorObserver {
       ),
     reportFailed: (pool, partition, attempt, error) =>
       log.warn({ pool, partition, attempt, error }, 'results could not be reported'),
+    stopped: (pool, partition, error) =>
+      log.error({ pool, partition, error }, 'the partition cannot be read on and stands still'),
     rejoining: (pool, error) => log.warn({ pool, error }, 'the pool is joined anew'),
   }
 }

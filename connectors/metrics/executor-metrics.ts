@@ -84,9 +84,9 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
     assigned: (pool, partition) => next?.assigned(pool, partition),
     revoked: (pool, partition) => next?.revoked(pool, partition),
     ...(next?.logged === undefined ? {} : { logged: next.logged }),
-    orphaned(pool, block) {
+    orphaned(pool, step) {
       trouble.labels(pool, 'orphaned').inc()
-      next?.orphaned(pool, block)
+      next?.orphaned(pool, step)
     },
     duplicate(pool, partition) {
       trouble.labels(pool, 'duplicate').inc()
@@ -103,6 +103,10 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
     reportFailed(pool, partition, attempt, error) {
       trouble.labels(pool, 'report_failed').inc()
       next?.reportFailed(pool, partition, attempt, error)
+    },
+    stopped(pool, partition, error) {
+      trouble.labels(pool, 'partition_stopped').inc()
+      next?.stopped(pool, partition, error)
     },
     rejoining(pool, error) {
       trouble.labels(pool, 'rejoining').inc()

@@ -60,12 +60,19 @@ export class AttemptContext implements BlockContext {
   #controller: AbortController | null = null
   #reason: Error | null = null
 
-  constructor(step: ExecuteStep, key: string, assignedAtMs: number, logged: StepLog | undefined) {
+  /** `traceparent`: what goes along with what the block asks of others. */
+  constructor(
+    step: ExecuteStep,
+    key: string,
+    assignedAtMs: number,
+    traceparent: string | null,
+    logged: StepLog | undefined,
+  ) {
     this.tenant = step.tenant
     this.runId = step.runId
     this.stepId = step.stepId
     this.attempt = step.attempt
-    this.traceparent = step.traceparent
+    this.traceparent = traceparent
     this.assignedAtMs = assignedAtMs
     if (logged !== undefined) this.log = (line) => logged(step, line)
     this.#key = key

@@ -5,6 +5,7 @@ import { FairQueue } from '../../processors/execute/fair-queue.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Environment } from '../environment.ts'
 import { type Log, LogError, type Membership, type PoolListener, type PoolPartition } from '../log/port.ts'
+import type { AttemptTracing } from '../tracing/port.ts'
 import { Announcer } from './announcer.ts'
 import { AssignedPartition, type PartitionContext } from './assigned-partition.ts'
 import type { Attempt } from './attempt.ts'
@@ -26,14 +27,15 @@ export interface ExecutorConfig {
   /** Steps running at once, at least 1. */
   readonly concurrency: number
   readonly observer?: ExecutorObserver
+  readonly tracing?: AttemptTracing
   readonly options?: Partial<ExecutorOptions>
 }
 
 export interface ExecutorHandle {
   readonly workerId: string
   readonly pool: Pool
-  /** False while it joins its pool anew, after a failure. */
-  readonly joined: boolean
+  /** Why it does not do all its work: it joins its pool anew, or a partition cannot be read on; `null`: it does. */
+  readonly trouble: string | null
   load(): ExecutorLoad
   /** Starts nothing more, waits for running steps (bounded), reports them and leaves the pool. May be called again. */
   drain(): Promise<void>
@@ -66,6 +68,8 @@ class Executor implements ExecutorHandle, PoolListener {
   readonly #announcer: Announcer
   readonly #queue = new FairQueue<Attempt>()
   readonly #partitions = new Map<number, AssignedPartition>()
+  /** Assigned partitions whose records are gone, and what the log says of it: nothing may be passed over silently. */
+  readonly #lost = new Map<number, string>()
   #membership: Membership | null = null
   #state: 'running' | 'rejoining' | 'draining' | 'stopped' = 'running'
   #drained: Promise<void> | null = null
@@ -76,7 +80,7 @@ class Executor implements ExecutorHandle, PoolListener {
     this.#config = config
     this.#options = { ...EXECUTOR_DEFAULTS, ...config.options }
     this.#observer = config.observer ?? SILENT_OBSERVER
-    const { environment, pool, workerId, log, concurrency } = config
+    const { environment, pool, workerId, log, concurrency, tracing } = config
     this.#blocks = blockTable(config.blocks)
     this.#runner = new Runner({
       environment,
@@ -86,6 +90,7 @@ class Executor implements ExecutorHandle, PoolListener {
       outputLimitBytes: this.#options.outputLimitBytes,
       abortGraceMs: this.#options.abortGraceMs,
       observer: this.#observer,
+      ...(tracing === undefined ? {} : { tracing }),
       freed: () => this.#wake(),
     })
     this.#announcer = new Announcer({
@@ -106,8 +111,10 @@ class Executor implements ExecutorHandle, PoolListener {
     return this.#config.pool
   }
 
-  get joined(): boolean {
-    return this.#state === 'running'
+  get trouble(): string | null {
+    if (this.#state !== 'running') return `the pool ${this.#config.pool} is being joined again`
+    for (const reason of this.#lost.values()) return reason
+    return null
   }
 
   async join(): Promise<void> {
@@ -119,6 +126,7 @@ class Executor implements ExecutorHandle, PoolListener {
   onAssigned(source: PoolPartition): void {
     if (this.#state !== 'running') return
     this.#partitions.get(source.partition)?.detach()
+    this.#lost.delete(source.partition)
     this.#partitions.set(source.partition, new AssignedPartition(source, this.#partitionContext()))
     this.#announcer.announce(source.partition, 'assigned')
     this.#observer.assigned(this.#config.pool, source.partition)
@@ -127,6 +135,7 @@ class Executor implements ExecutorHandle, PoolListener {
 
   async onRevoked(source: PoolPartition): Promise<void> {
     const partition = this.#partitions.get(source.partition)
+    this.#lost.delete(source.partition)
     if (partition === undefined || !partition.isOf(source) || this.#state === 'stopped') return
     await this.#release([partition], this.#options.revokeGraceMs)
     if (this.#partitions.get(source.partition) === partition) this.#partitions.delete(source.partition)
@@ -267,7 +276,21 @@ class Executor implements ExecutorHandle, PoolListener {
       const partition = partitions[(this.#turn + i) % partitions.length]!
       const room = Math.min(READ_AT_ONCE, this.#room())
       if (room <= 0) return
-      if (partition.more) partition.read(room)
+      if (partition.more) this.#readOn(partition, room)
+    }
+  }
+
+  /** One that cannot be read on stands still; the others need not wait for whoever decides what is to become of it. */
+  #readOn(partition: AssignedPartition, room: number): void {
+    try {
+      partition.read(room)
+    } catch (error) {
+      if (!(error instanceof LogError) || error.code !== 'OFFSET_OUT_OF_RANGE') throw error
+      const { pool } = this.#config
+      this.#giveUp(partition)
+      this.#partitions.delete(partition.partition)
+      this.#lost.set(partition.partition, `partition ${partition.partition} of the pool ${pool}: ${error.message}`)
+      this.#observer.stopped(pool, partition.partition, error)
     }
   }
 
@@ -297,6 +320,7 @@ class Executor implements ExecutorHandle, PoolListener {
     this.#observer.rejoining(this.#config.pool, error)
     for (const partition of this.#partitions.values()) this.#giveUp(partition)
     this.#partitions.clear()
+    this.#lost.clear()
     this.#queue.clear()
     await this.#leave()
     const { environment } = this.#config

@@ -36,12 +36,14 @@ export interface ExecutorObserver {
   /** A line that a block wrote for its step's log. Without it blocks are told that nobody keeps any. */
   logged?(step: ExecuteStep, line: BlockLogLine): void
   /** A block ignored its signal beyond the grace. */
-  orphaned(pool: Pool, block: string): void
+  orphaned(pool: Pool, step: ExecuteStep): void
   /** A copy of a record whose attempt this executor knows was not run again. */
   duplicate(pool: Pool, partition: number): void
   carriedForward(pool: Pool, partition: number, records: number): void
   deadLettered(pool: Pool, partition: number, offset: number, code: string, message: string): void
   reportFailed(pool: Pool, partition: number, attempt: number, error: unknown): void
+  /** A partition stands still until somebody has seen to it; the others go on. */
+  stopped(pool: Pool, partition: number, error: Error): void
   /** Everything not reported is given up; the pool is joined anew. */
   rejoining(pool: Pool, error: unknown): void
 }
@@ -59,5 +61,6 @@ export const SILENT_OBSERVER: ExecutorObserver = {
   carriedForward: nothing,
   deadLettered: nothing,
   reportFailed: nothing,
+  stopped: nothing,
   rejoining: nothing,
 }

@@ -15,6 +15,7 @@ import type { AttemptFinished, AttemptStatus } from '../../schemas/records/resul
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Environment } from '../environment.ts'
+import type { AttemptTracing } from '../tracing/port.ts'
 import { type AbortCause, type Attempt, AttemptContext, type AttemptEnd } from './attempt.ts'
 import { Deadlines } from './deadlines.ts'
 import type { ExecutorObserver } from './observer.ts'
@@ -27,6 +28,8 @@ export interface RunnerOptions {
   readonly outputLimitBytes: number
   readonly abortGraceMs: number
   readonly observer: ExecutorObserver
+  /** Absent: nothing is traced, and blocks pass on what the run came with. */
+  readonly tracing?: AttemptTracing
   /** A slot became free after `start` had returned. */
   readonly freed: () => void
 }
@@ -104,8 +107,10 @@ export class Runner {
         this.#end(attempt, 'error', null, inputInvalid(problem))
         return
       }
-      const { logged } = this.#options.observer
-      attempt.context = new AttemptContext(attempt.step, attempt.key, attempt.source.timestampMs, logged)
+      const { observer, tracing } = this.#options
+      const { step, key, source } = attempt
+      const traceparent = tracing === undefined ? step.traceparent : tracing.traceparentOf(step, step.traceparent)
+      attempt.context = new AttemptContext(step, key, source.timestampMs, traceparent, observer.logged)
       outcome = prepared.block.run(attempt.context, input)
     } catch (error) {
       this.#failed(attempt, prepared, error)
@@ -202,6 +207,31 @@ export class Runner {
       durationMs: environment.monotonic() - attempt.startedAt,
       waitedMs: Math.max(0, attempt.startedAtMs - attempt.source.timestampMs),
     })
+    // what is given up is run by another executor, which tells of it
+    if (this.#options.tracing !== undefined && attempt.abortCause !== 'shutdown') this.#trace(attempt, status, error)
+  }
+
+  #trace({ step, startedAtMs, startedAt, source }: Attempt, status: AttemptStatus, error: ErrorInfo | null): void {
+    const { environment, pool, workerId, tracing } = this.#options
+    const { runId, tenant, flow, version, stepId, attempt, block, traceparent } = step
+    tracing?.attempt({
+      kind: 'attempt',
+      runId,
+      tenant,
+      flow,
+      version,
+      traceparent,
+      stepId,
+      attempt,
+      block,
+      pool,
+      status,
+      errorCode: error?.code ?? null,
+      workerId,
+      startedAtMs,
+      endedAtMs: startedAtMs + (environment.monotonic() - startedAt),
+      waitedMs: Math.max(0, startedAtMs - source.timestampMs),
+    })
   }
 
   #expired(attempt: Attempt): void {
@@ -212,7 +242,7 @@ export class Runner {
     this.#aborted(attempt)
     attempt.state = 'orphaned'
     this.#orphans++
-    this.#options.observer.orphaned(this.#options.pool, attempt.step.block)
+    this.#options.observer.orphaned(this.#options.pool, attempt.step)
     this.#options.freed()
   }
 }

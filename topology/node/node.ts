@@ -8,6 +8,7 @@ import { type Log, LogError, type Membership } from '../log/port.ts'
 import type { TaskObserver } from '../task/observer.ts'
 import { Task, type TaskOptions } from '../task/task.ts'
 import type { Topology } from '../topology.ts'
+import type { AttemptTracing } from '../tracing/port.ts'
 import { untilReachable } from './until-reachable.ts'
 
 export interface PoolRole {
@@ -27,6 +28,8 @@ export interface NodeConfig {
   readonly pools: readonly PoolRole[]
   readonly taskObserver: TaskObserver
   readonly executorObserver?: ExecutorObserver
+  /** Absent: nothing is traced. */
+  readonly tracing?: AttemptTracing
   readonly executorOptions?: Partial<ExecutorOptions>
   readonly taskOptions?: TaskOptions
   /** A task has stopped for good. */
@@ -92,8 +95,8 @@ export class Node {
   }
 
   #poolsWaitFor(): string | null {
-    const apart = this.#executors.find((executor) => !executor.joined)
-    return apart === undefined ? null : `the pool ${apart.pool} is being joined again`
+    for (const { trouble } of this.#executors) if (trouble !== null) return trouble
+    return null
   }
 
   /** Executors first, so that what they finish is still decided; then the tasks. */
@@ -148,7 +151,7 @@ export class Node {
   }
 
   #startExecutor(role: PoolRole): Promise<ExecutorHandle> {
-    const { log, environment, workerId, executorObserver, executorOptions } = this.#config
+    const { log, environment, workerId, executorObserver, executorOptions, tracing } = this.#config
     return startExecutor({
       log,
       environment,
@@ -158,6 +161,7 @@ export class Node {
       concurrency: role.concurrency,
       ...(executorObserver === undefined ? {} : { observer: executorObserver }),
       ...(executorOptions === undefined ? {} : { options: executorOptions }),
+      ...(tracing === undefined ? {} : { tracing }),
     })
   }
 }

@@ -514,6 +514,19 @@ describe('a log that fails', () => {
     expect(log.results.map((r) => r.runId)).toEqual([one.runId])
   })
 
+  test('a partition whose records are gone stands still and says so; the others go on', async () => {
+    const { environment, log, executor } = await startBench([echo], { partitions: 2 })
+    log.pollFault = (partition) =>
+      partition === 1 ? new LogError('OFFSET_OUT_OF_RANGE', 'offset 3 is gone; the first is 7') : null
+    log.put(1, step('echo'))
+    const other = step('echo')
+    log.put(0, other)
+    await environment.advance(60_000)
+    expect(log.results.map((r) => r.runId)).toEqual([other.runId])
+    expect(log.joins).toBe(1)
+    expect(executor.trouble).toBe('partition 1 of the pool io: offset 3 is gone; the first is 7')
+  })
+
   test('a full log keeps the results for as long as it takes', async () => {
     const { environment, log } = await startBench([echo])
     let full = true

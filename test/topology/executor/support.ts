@@ -86,7 +86,7 @@ export class FakeLog implements Pick<Log, 'append' | 'joinPool' | 'partitions'> 
   reports = 0
   joins = 0
   reportFault: Fault = () => null
-  pollFault: Fault = () => null
+  pollFault: (partition: number) => Error | null = () => null
   appendFault: Fault = () => null
   listener: PoolListener | null = null
   readonly #environment: VirtualEnvironment
@@ -155,7 +155,7 @@ export class FakeLog implements Pick<Log, 'append' | 'joinPool' | 'partitions'> 
       partition,
       progress: this.progress.get(partition) ?? { next: 0, beyond: [] },
       poll: (max) => {
-        const error = this.pollFault()
+        const error = this.pollFault(partition)
         if (error !== null) throw error
         const found = this.records[partition]!.slice(position, position + max)
         position += found.length
