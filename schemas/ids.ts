@@ -44,7 +44,9 @@ export function homeOf(runId: RunId, partitions: number): number {
 /** Random source of 32-bit unsigned integers. */
 export type RandomU32 = () => number
 
-const hex = (value: number, digits: number): string => value.toString(16).padStart(digits, '0')
+const BYTES = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** The low 16 bits, in four digits. */
+const hex16 = (value: number): string => BYTES[(value >>> 8) & 0xff]! + BYTES[value & 0xff]!
 
 /** A fresh run id with the given placement (0..65535); the other 106 bits come from `random`. */
 export function newRunId(placement: number, random: RandomU32): RunId {
@@ -52,10 +54,9 @@ export function newRunId(placement: number, random: RandomU32): RunId {
   const b = random()
   const c = random()
   const d = random()
-  return `${hex(placement & 0xffff, 4)}${hex(a & 0xffff, 4)}-${hex(a >>> 16, 4)}-8${hex(b & 0xfff, 3)}-${hex(
-    0x8000 | ((b >>> 12) & 0x3fff),
-    4,
-  )}-${hex(c & 0xffff, 4)}${hex(d, 8)}` as RunId
+  const version = hex16(0x8000 | (b & 0xfff))
+  const variant = hex16(0x8000 | ((b >>> 12) & 0x3fff))
+  return `${hex16(placement)}${hex16(a)}-${hex16(a >>> 16)}-${version}-${variant}-${hex16(c)}${hex16(d >>> 16)}${hex16(d)}` as RunId
 }
 
 /** How a tenant's runs are laid over partitions; `undefined` means over all of them. */

@@ -2,6 +2,7 @@
 
 /** Offset of the bracket that opens level `limit + 1`, or -1. Takes UTF-8 bytes; does not care whether they are valid JSON. */
 export function tooDeepAt(bytes: Uint8Array, limit: number): number {
+  if (!hasMoreBrackets(bytes, limit)) return -1
   let depth = 0
   let inString = false
   for (let i = 0; i < bytes.length; i++) {
@@ -16,6 +17,17 @@ export function tooDeepAt(bytes: Uint8Array, limit: number): number {
   }
   return -1
 }
+
+/** Searched natively: most texts have few brackets, and are then no deeper than that. */
+function hasMoreBrackets(bytes: Uint8Array, limit: number): boolean {
+  let count = 0
+  for (const bracket of OPENING) {
+    for (let at = bytes.indexOf(bracket); at >= 0; at = bytes.indexOf(bracket, at + 1)) if (++count > limit) return true
+  }
+  return false
+}
+
+const OPENING = [0x7b, 0x5b]
 
 export interface JsonSyntaxError {
   /** In UTF-16 units. */
