@@ -6,6 +6,7 @@ import { javascriptBlock, SCRIPT_STACK_MB } from './cpu/script/javascript.ts'
 import { trustedJavascript } from './cpu/script/javascript-trusted.ts'
 import { transformBlock } from './cpu/transform.ts'
 import { loadCustomBlocks, NO_CUSTOM_BLOCKS } from './custom/load-custom-blocks.ts'
+import { GpuPool } from './gpu/gpu-pool.ts'
 import { kernelBlock } from './gpu/kernel.ts'
 import { ioBlocks } from './io/io-blocks.ts'
 import { createSecretSource } from './secrets/source.ts'
@@ -53,7 +54,7 @@ export function builtInBlocks(
     stackMb: SCRIPT_STACK_MB,
     after: tools.after,
   })
-  const device = lazyPool({ file: workerFile('gpu/device-worker', import.meta.url), size: 1, heapMb })
+  const device = new GpuPool(tools, settings.gpu ?? {}, heapMb)
   const trusted = trustedJavascript(tools, { ...settings.scripts, processes: cpuThreads, heapMb })
   const secrets = createSecretSource(settings.secrets)
   const io = ioBlocks(tools, settings, secrets)
@@ -62,7 +63,7 @@ export function builtInBlocks(
     javascriptBlock(tools, cpu.get, settings.scripts),
     transformBlock(cpu.get),
   ]
-  const blocks = [...io.blocks, ...cpuBlocks, trusted.block, kernelBlock(device.get), ...custom]
+  const blocks = [...io.blocks, ...cpuBlocks, trusted.block, kernelBlock(() => device), ...custom]
   return {
     blocks: blocks.map((block) => withSecrets(block, secrets)),
     close: async () => {

@@ -1,6 +1,8 @@
 /** What an operator may set about the built-in blocks. Flows name connections and secrets; they never hold them. */
 import { readFileSync } from 'node:fs'
 import type { ScriptSettings } from './cpu/script/javascript.ts'
+import { BACKENDS } from './gpu/device/backend-names.ts'
+import type { GpuSettings } from './gpu/gpu-settings.ts'
 import type { Connections } from './io/connections.ts'
 import type { EgressSettings } from './io/egress/egress.ts'
 import type { FileSettings } from './io/files/root.ts'
@@ -23,6 +25,8 @@ export interface BlockSettings {
   readonly llm?: LlmSettings
   /** What `kafka.produce` writes with; default: nothing, and the block is not available. */
   readonly kafka?: KafkaPort | null
+  /** The device of `kernel`. */
+  readonly gpu?: GpuSettings
   /** Limits of `javascript`. */
   readonly scripts?: ScriptSettings
   /** Folder with modules of custom blocks; default: none. */
@@ -39,7 +43,8 @@ type Variables = { readonly [name: string]: string | undefined }
  * Settings from variables of the process: `BEAMLINE_EGRESS_ALLOW` and `BEAMLINE_EGRESS_DENY` (rules, separated by commas),
  * `BEAMLINE_EGRESS_ONLY=true`, `BEAMLINE_PROXY`, `BEAMLINE_SECRET_<NAME>`, `BEAMLINE_SECRETS_FOLDER`, `BEAMLINE_SECRETS_STORE` with
  * `BEAMLINE_SECRETS_KEY`, `BEAMLINE_FILES` (folder of the tenants' files), `BEAMLINE_CONNECTIONS` (JSON, or `@` and a file with it),
- * `BEAMLINE_BLOCKS_FOLDER` (of custom blocks), `BEAMLINE_SCRIPTS_TRUSTED=true`.
+ * `BEAMLINE_BLOCKS_FOLDER` (of custom blocks), `BEAMLINE_SCRIPTS_TRUSTED=true`, `BEAMLINE_GPU_BACKEND`, `BEAMLINE_GPU_DRIVER` (file of a
+ * Vulkan driver).
  */
 export function blockSettingsOf(variables: Variables): BlockSettings {
   const store = variables.BEAMLINE_SECRETS_STORE
@@ -57,6 +62,7 @@ export function blockSettingsOf(variables: Variables): BlockSettings {
     connections: connectionsOf(variables.BEAMLINE_CONNECTIONS),
     http: { proxy: variables.BEAMLINE_PROXY ?? null },
     customFolder: variables.BEAMLINE_BLOCKS_FOLDER ?? null,
+    gpu: { backend: backendOf(variables.BEAMLINE_GPU_BACKEND), vulkanDriver: variables.BEAMLINE_GPU_DRIVER ?? null },
     scripts: { trusted: variables.BEAMLINE_SCRIPTS_TRUSTED === 'true' },
     secrets: {
       folder: variables.BEAMLINE_SECRETS_FOLDER ?? null,
@@ -77,6 +83,13 @@ export function connectionsOf(text: string | undefined): Connections {
     // told below
   }
   throw new TypeError('BEAMLINE_CONNECTIONS is no JSON object of connections by name, nor @ and a file that has one')
+}
+
+function backendOf(name: string | undefined): NonNullable<GpuSettings['backend']> | null {
+  if (name === undefined || name === '') return null
+  const found = BACKENDS.find((backend) => backend === name)
+  if (found !== undefined) return found
+  throw new TypeError(`BEAMLINE_GPU_BACKEND is '${name}'; expected one of ${BACKENDS.join(', ')}`)
 }
 
 function listOf(text: string | undefined): readonly string[] {

@@ -1,60 +1,89 @@
-import { type Block, BlockError, type BlockErrorDef } from '../../block.ts'
-import type { WorkerPool } from '../workers/worker-pool.ts'
-
-export const KERNELS: readonly string[] = ['cosine-top-k']
-
-const inputSchema = {
-  type: 'object',
-  required: ['kernel', 'query', 'matrix', 'k'],
-  properties: {
-    kernel: { type: 'string', description: `One of ${KERNELS.join(', ')}.` },
-    query: { type: 'array', description: 'A list of numbers.' },
-    matrix: { type: 'array', description: 'A list of rows, or all their numbers in one list with `dimensions` given.' },
-    dimensions: { type: 'integer', minimum: 1, description: 'Numbers in a row of a flat `matrix`.' },
-    k: { type: 'integer', minimum: 1, maximum: 10_000, description: 'How many rows to return, at most.' },
-  },
-  additionalProperties: false,
-}
+import type { Json } from '../../../../schemas/json.ts'
+import { type Block, BlockError, type BlockErrorDef, type BlockExample } from '../../block.ts'
+import type { GpuPool } from './gpu-pool.ts'
+import { inputSchema } from './input-schema.ts'
+import { type Fields, invalid, type KernelDef } from './kernels/kernel-def.ts'
+import { KERNELS, kernelNamed } from './kernels/kernels.ts'
+import type { Encoding } from './tensor.ts'
 
 const errors: readonly BlockErrorDef[] = [
   { code: 'KERNEL_UNKNOWN', class: 'permanent', meaning: 'There is no kernel of that name.' },
-  { code: 'SHAPE_MISMATCH', class: 'permanent', meaning: 'Rows and query do not have the same number of numbers.' },
-  { code: 'NOT_FINITE', class: 'permanent', meaning: 'A number is too large for 32 bits, or not finite.' },
+  {
+    code: 'KERNEL_SYNTAX',
+    class: 'permanent',
+    meaning: 'A formula or a kernel has something that is not of the kernel language; the message says where.',
+  },
+  {
+    code: 'SHAPE_MISMATCH',
+    class: 'permanent',
+    meaning: 'An array has another shape or length than the kernel or the other arrays need, or is empty.',
+  },
+  {
+    code: 'NOT_FINITE',
+    class: 'permanent',
+    meaning: 'A number of the input or the result is too large for 32 bits, or not finite.',
+  },
+  {
+    code: 'TOO_LARGE',
+    class: 'permanent',
+    meaning: 'An array or the work is above the limit, or above what the device takes.',
+  },
   { code: 'KERNEL_FAILED', class: 'permanent', meaning: 'The kernel could not be compiled or run.' },
   {
-    code: 'WORKER_ENDED',
+    code: 'DEVICE_LOST',
     class: 'transient',
-    meaning: 'The device thread ended in the call, e.g. for want of memory.',
+    meaning: 'The device, or its process, was lost twice in a row while the step ran.',
   },
 ]
 
-export function kernelBlock(device: () => WorkerPool): Block {
+/** Written for every kernel alike. */
+const COMMON = ['kernel', 'encoding']
+
+export function kernelBlock(device: () => GpuPool): Block {
   return {
     type: 'kernel',
-    version: 1,
+    version: 2,
     pool: 'gpu',
-    summary:
-      'Runs a numeric kernel (32-bit floats) on the device thread: on a GPU where gpu.js can use one, else on the CPU. `cosine-top-k` returns the rows of a matrix that are most similar to a query, as `{indices, scores, backend}`.',
+    summary: `Runs a numeric kernel (32-bit floats) on the device process: on a GPU by WebGPU where there is one, else by WebAssembly or in plain code; see \`docs/gpu.md\`. Kernels: ${KERNELS.map(({ name }) => name).join(', ')}.`,
     inputSchema,
     pure: true,
     errors,
-    example: {
-      kernel: 'cosine-top-k',
-      query: [1, 0],
-      matrix: [
-        [0, 1],
-        [1, 1],
-        [1, 0],
-      ],
-      k: 2,
-    },
-    run: (context, input) => {
-      const { kernel, ...rest } = input as { readonly kernel: string }
-      if (KERNELS.includes(kernel)) return device().call(rest, context.signal)
-      throw new BlockError(
-        'KERNEL_UNKNOWN',
-        `kernel '${kernel.slice(0, 80)}' is not known; expected one of ${KERNELS.join(', ')}`,
-      )
+    example: exampleOf(kernelNamed('cosine-top-k')!),
+    examples: KERNELS.filter(({ name }) => name !== 'cosine-top-k').map(
+      (kernel): BlockExample => ({ title: kernel.name, input: exampleOf(kernel) }),
+    ),
+    run: async ({ tenant, signal }, input) => {
+      const {
+        kernel: name,
+        encoding = 'array',
+        ...fields
+      } = input as Fields & { readonly kernel: string; readonly encoding?: Encoding }
+      const kernel = kernelNamed(name)
+      if (kernel === undefined) {
+        const known = KERNELS.map((one) => one.name).join(', ')
+        throw new BlockError('KERNEL_UNKNOWN', `kernel '${name.slice(0, 80)}' is not known; expected one of ${known}`)
+      }
+      checkFields(kernel, fields)
+      const prepared = kernel.prepare({ tenant, fields })
+      const result = await device().run(name, prepared, signal)
+      const backend = device().info?.backend ?? null
+      return { ...kernel.finish(result, prepared.item, encoding), backend } as Json
     },
   }
+}
+
+/** @throws {BlockError} `INPUT_INVALID` for a field that is missing or not one of the kernel */
+function checkFields({ name, required, optional }: KernelDef, fields: Fields): void {
+  const known = [...required, ...optional]
+  const missing = required.find((field) => fields[field] === undefined)
+  if (missing !== undefined) throw invalid(`'${missing}' is missing; the kernel '${name}' needs ${required.join(', ')}`)
+  const unknown = Object.keys(fields).find((field) => !known.includes(field))
+  if (unknown === undefined) return
+  throw invalid(
+    `'${unknown.slice(0, 60)}' is no field of the kernel '${name}'; expected ${[...COMMON, ...known].join(', ')}`,
+  )
+}
+
+function exampleOf({ name, example }: KernelDef): Json {
+  return { kernel: name, ...example }
 }

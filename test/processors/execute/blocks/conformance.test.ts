@@ -221,6 +221,10 @@ const hopelessInputs: { readonly [type: string]: readonly Json[] } = {
     { kernel: 'cosine-top-k', query: [], matrix: [], k: 1 },
     { kernel: 'cosine-top-k', query: [1], matrix: [['a']], k: 1 },
     { kernel: 'cosine-top-k', query: [{}], matrix: [[1]], k: 1 },
+    { kernel: 'map' },
+    { kernel: 'map', formula: 'x.constructor', inputs: { x: [1] } },
+    { kernel: 'custom', source: 'function () { return process; }', inputs: {}, size: [1] },
+    { kernel: 'matmul', a: [[1]], b: [[1], [2]] },
   ],
 }
 

@@ -1,6 +1,4 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { matrixOf, vectorOf } from '../../../../processors/execute/blocks/gpu/matrix.ts'
-import { topK } from '../../../../processors/execute/blocks/gpu/top-k.ts'
 import type { BuiltInBlocks } from '../../../../processors/execute/blocks/registry.ts'
 import { workerFile } from '../../../../processors/execute/blocks/workers/worker-file.ts'
 import { WorkerPool } from '../../../../processors/execute/blocks/workers/worker-pool.ts'
@@ -110,7 +108,7 @@ test.each([
   expect(workerFile('cpu/worker', module).href).toBe(expected)
 })
 
-describe('jmespath and kernel', () => {
+describe('jmespath', () => {
   function run(blocks: BuiltInBlocks, type: string, input: Json): Promise<Json> {
     closing.push(blocks)
     const block = blocks.blocks.find((one) => one.type === type)!
@@ -134,77 +132,5 @@ describe('jmespath and kernel', () => {
       code,
       message: expect.stringContaining(message),
     })
-  })
-
-  test('cosine-top-k finds the most similar rows', async () => {
-    const matrix = [
-      [0, 1, 0],
-      [2, 0.1, 0],
-      [0, 0, 0],
-      [1, 1, 0],
-      [-1, 0, 0],
-    ]
-    const input = { kernel: 'cosine-top-k', query: [3, 0, 0], k: 3 }
-    const nested = (await run(openBlocks(), 'kernel', { ...input, matrix })) as { indices: number[]; scores: number[] }
-    expect(nested.indices).toEqual([1, 3, 0])
-    for (const [i, score] of [0.9988, Math.SQRT1_2, 0].entries()) expect(nested.scores[i]).toBeCloseTo(score, 4)
-    expect(await run(openBlocks(), 'kernel', { ...input, matrix: matrix.flat(), dimensions: 3 })).toEqual(nested)
-  })
-
-  test.each([
-    [{ kernel: 'fft' }, 'KERNEL_UNKNOWN', "kernel 'fft' is not known; expected one of cosine-top-k"],
-    [{ query: [1] }, 'SHAPE_MISMATCH', "'query' has 1 numbers; expected 2"],
-    [{ matrix: [[1, 2], [1]] }, 'SHAPE_MISMATCH', "row 1 of 'matrix' has 1 numbers; expected 2"],
-    [{ query: [1, 1e39] }, 'NOT_FINITE', "'query' has 1e+39 at 1"],
-  ])('cosine-top-k with %j is refused with %s', async (changes, code, message) => {
-    const input = { kernel: 'cosine-top-k', query: [1, 2], matrix: [[1, 2]], k: 1, ...changes }
-    await expect(run(openBlocks(), 'kernel', input)).rejects.toMatchObject({
-      code,
-      message: expect.stringContaining(message),
-    })
-  })
-})
-
-describe('matrices', () => {
-  test.each([
-    [
-      [
-        [1, 2],
-        [3, 4],
-      ],
-      undefined,
-      { rows: 2, dimensions: 2, values: [1, 2, 3, 4] },
-    ],
-    [[1, 2, 3, 4, 5, 6], 3, { rows: 2, dimensions: 3, values: [1, 2, 3, 4, 5, 6] }],
-  ])('%j', (source, dimensions, expected) => {
-    const { rows, dimensions: width, values } = matrixOf(source as number[], dimensions)
-    expect({ rows, dimensions: width, values: [...values] }).toEqual(expected)
-  })
-
-  test.each([
-    [[], undefined, 'SHAPE_MISMATCH', 'is empty'],
-    [[1, 2], undefined, 'SHAPE_MISMATCH', "needs 'dimensions'"],
-    [[1, 2, 3], 2, 'SHAPE_MISMATCH', 'has 3 numbers; expected a multiple of 2'],
-    [[[1], 2], undefined, 'SHAPE_MISMATCH', 'row 1'],
-    [[[1], [Number.POSITIVE_INFINITY]], undefined, 'NOT_FINITE', 'matrix[1]'],
-    [[1, [2]], 1, 'SHAPE_MISMATCH', "'matrix' has a list at 1"],
-  ])('%j is refused', (source, dimensions, code, message) => {
-    expect(() => matrixOf(source as number[], dimensions)).toThrow(
-      expect.objectContaining({ code, message: expect.stringContaining(message) }),
-    )
-  })
-
-  test('a vector has the length of the rows', () => {
-    expect([...vectorOf('query', [1, 2], 2)]).toEqual([1, 2])
-  })
-
-  test.each([
-    [[3, 1, 2], 2, [0, 2]],
-    [[1, 1, 1], 2, [0, 1]],
-    [[5, 9], 5, [1, 0]],
-    [[], 3, []],
-    [[1, 5, 2, 8, 3, 8], 3, [3, 5, 1]],
-  ])('topK(%j, %i)', (scores, k, expected) => {
-    expect(topK(scores, k)).toEqual(expected)
   })
 })
