@@ -4,6 +4,13 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { LogChoice, RegistryChoice } from './connectors/open-log.ts'
 import type { ReadModelChoice } from './connectors/read-model/open-read-model.ts'
+import {
+  attributesOfVariables,
+  shareOfVariables,
+  type TracingOptions,
+  variablesAskForTraces,
+  variablesForbidTraces,
+} from './connectors/tracing/options.ts'
 import { resolveSecret, type Secret, type SecretSources } from './gateway/config/secret.ts'
 import type { Config } from './gateway/config/settings.ts'
 import type { OlderOptions } from './gateway/older/options.ts'
@@ -39,6 +46,7 @@ export function configure(config: Config, variables: Variables): BeamlineConfig 
       maxUnfinishedRuns: config['limits.unfinished_runs'],
     },
     gateway: { maxWaiting: config['limits.waiting_requests'], older: olderOf(config) },
+    tracing: tracingOf(config, variables),
     graceMs: config.grace,
     examples: config.examples ?? config.log === 'embedded',
   }
@@ -55,6 +63,22 @@ function olderOf(config: Config): OlderOptions {
     abusePerWindow: config['older.abuse'],
     requireAuthorization: config['older.require_authorization'],
     decisionTimeoutMs: config['older.decision_timeout'],
+  }
+}
+
+function tracingOf(config: Config, variables: Variables): TracingOptions | null {
+  const endpoint = config['tracing.endpoint']
+  if (variablesForbidTraces(variables) || (endpoint === null && !variablesAskForTraces(variables))) return null
+  const authorization = config['tracing.authorization']
+  const percent = config['tracing.percent']
+  return {
+    endpoint,
+    headers: defined({
+      authorization: authorization === null ? null : secretOf('tracing.authorization', authorization, variables),
+    }),
+    share: percent === null ? (shareOfVariables(variables) ?? 1) : percent / 100,
+    service: config['tracing.service'] ?? variables.OTEL_SERVICE_NAME ?? 'beamline',
+    attributes: attributesOfVariables(variables),
   }
 }
 

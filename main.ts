@@ -15,6 +15,8 @@ import { createTaskMetrics } from './connectors/metrics/task-metrics.ts'
 import { type LogChoice, type OpenedLog, openLog } from './connectors/open-log.ts'
 import { type OpenedReadModel, openReadModel, type ReadModelChoice } from './connectors/read-model/open-read-model.ts'
 import { fileSnapshots } from './connectors/snapshots/file-snapshots.ts'
+import type { TracingOptions } from './connectors/tracing/options.ts'
+import { openTracing } from './connectors/tracing/tracing.ts'
 import { type AdmissionLimits, createAdmission } from './gateway/admission.ts'
 import { ROLES, type Role } from './gateway/config/settings.ts'
 import { publishExamples } from './gateway/examples.ts'
@@ -35,6 +37,7 @@ import { untilReachable } from './topology/node/until-reachable.ts'
 import { Intake } from './topology/task/intake.ts'
 import type { CommitStats } from './topology/task/observer.ts'
 import { createTopology, type TopologyOptions } from './topology/topology.ts'
+import type { Tracing } from './topology/tracing/port.ts'
 
 export interface BeamlineConfig {
   /** Of the embedded log, the read model on SQLite and snapshots. */
@@ -62,6 +65,8 @@ export interface BeamlineConfig {
   readonly topology?: TopologyOptions
   readonly admission?: Pick<AdmissionLimits, 'maxUndecided' | 'maxUnfinishedRuns'>
   readonly gateway?: GatewayOptions
+  /** Default: nothing is traced. */
+  readonly tracing?: TracingOptions | null
   /** How long running steps may go on when the process is to end. Default 30 s. */
   readonly graceMs?: number
   /** Publishes the example flows where there is no flow yet. Default false. */
@@ -107,6 +112,11 @@ export async function startBeamline(config: BeamlineConfig): Promise<BeamlineNod
   }
 }
 
+/** Unique among the processes of the deployment. */
+function workerId(): string {
+  return `${hostname()}-${process.pid}`
+}
+
 class Beamline {
   readonly #config: BeamlineConfig
   readonly #roles: ReadonlySet<Role>
@@ -120,6 +130,7 @@ class Beamline {
   #node: Node | null = null
   #blocks: PoolRole['blocks'] = []
   #readModel: OpenedReadModel | null = null
+  #tracing: Tracing | null = null
   #stopped: Error | null = null
   readonly #ending = new AbortController()
   /** In the order of opening; closed in the reverse. */
@@ -137,6 +148,7 @@ class Beamline {
     const { healthPort = null, port = 8080, examples = false } = this.#config
     const front = this.#roles.has('gateway') ? await this.#openFront(port) : null
     const health = healthPort === null ? null : await this.#openFront(healthPort)
+    await this.#openTracing()
     const opened = await this.#openLog()
     this.#readModel = await this.#openReadModel(opened)
     const node = await this.#startNode(opened)
@@ -179,6 +191,18 @@ class Beamline {
     const front = await openFront(host, port, environment, routes)
     this.#closers.push(() => front.close(FRONT_GRACE_MS))
     return front
+  }
+
+  async #openTracing(): Promise<void> {
+    const { tracing = null } = this.#config
+    if (tracing === null) return
+    const opened = await openTracing(tracing, {
+      environment,
+      instance: workerId(),
+      onProblem: this.#problems('tracing'),
+    })
+    this.#tracing = opened
+    this.#closers.push(() => opened.close())
   }
 
   async #openLog(): Promise<OpenedLog> {
@@ -231,11 +255,12 @@ class Beamline {
     this.#blocks = blocks.blocks
     this.#closers.push(() => blocks.close())
     const metrics = createTaskMetrics(this.#registry, createTaskLog(this.#logger))
+    const tracing = this.#tracing
     const node = new Node({
       log,
       environment,
       topology: createTopology(topology),
-      workerId: `${hostname()}-${process.pid}`,
+      workerId: workerId(),
       tasks: this.#roles.has('tasks'),
       pools: this.#poolRoles(blocks.blocks),
       taskObserver: {
@@ -245,7 +270,9 @@ class Beamline {
           this.#readModel?.poke()
           this.#config.onCommit?.(stats)
         },
+        ...(tracing === null ? {} : { traced: tracing.ended }),
       },
+      ...(tracing === null ? {} : { tracing }),
       executorObserver: createExecutorMetrics(this.#registry, createExecutorLog(this.#logger)),
       executorOptions: { drainMs: graceMs },
       taskOptions: {
@@ -287,6 +314,7 @@ class Beamline {
       isStopping: () => this.#stopping,
       front,
       ...(this.#config.gateway === undefined ? {} : { options: this.#config.gateway }),
+      ...(this.#tracing === null ? {} : { tracing: this.#tracing }),
     })
     this.#closers.push(gateway.close)
     registerBlocks(gateway.app, this.#blocks.map(describeBlock))

@@ -2,6 +2,7 @@
 import type { Environment } from '../topology/environment.ts'
 import type { Log } from '../topology/log/port.ts'
 import type { ReadModel } from '../topology/read-model/port.ts'
+import type { RequestTracing } from '../topology/tracing/port.ts'
 import type { Front } from './http/front.ts'
 import type { LiveOptions } from './live/live-events.ts'
 import type { OlderOptions } from './older/options.ts'
@@ -61,6 +62,8 @@ export interface GatewayDependencies {
   readonly environment: Environment
   readonly logger: Logger
   readonly metrics: GatewayMetrics
+  /** Absent: nothing is traced. */
+  readonly tracing?: RequestTracing
   /** Asked before each submission, or once before many. */
   readonly admission: (submissions?: number) => Admission
   /** False until what this process does (tasks, pools, read model) can be done. */

@@ -6,10 +6,12 @@
  * effect as one commit; if the decision throws, none of it does and the record becomes a dead letter.
  */
 import type avsc from 'avsc'
-import type { EpochMs } from '../schemas/ids.ts'
+import type { EpochMs, TenantId } from '../schemas/ids.ts'
+import type { JsonText } from '../schemas/json.ts'
 import type { BeamlineRecord, RecordKind, RecordOfKind } from '../schemas/records/index.ts'
 import type { ReplyTo } from '../schemas/records/shared.ts'
 import type { TaskTopic, Topic } from '../schemas/topics.ts'
+import type { TracedEnd } from './traced.ts'
 
 /** A keyed collection of plain values, one instance per task, restored from the changelog. */
 export interface StoreDef<V> {
@@ -62,8 +64,18 @@ export interface Turn {
   emitRaw(topic: Topic, partition: number, key: string | null, value: Uint8Array, headers: Headers | null): void
   /** Answers a waiting gateway once the commit is durable. */
   reply(to: ReplyTo, reply: { readonly ok: boolean; readonly code: string; readonly body: unknown }): void
+  /**
+   * The payload itself for what stands in its place (`schemas/blob.ts`), and any other text as it is.
+   * @throws {PayloadAway} unless it is at hand: whatever is decided nevertheless is rolled back, and decided again when it is
+   * @throws {PayloadLost}
+   */
+  payload(tenant: TenantId, text: JsonText): JsonText
+  /** What may stand for a payload in rows and records: itself, or a reference to where it lies before this decision is committed. */
+  stored(tenant: TenantId, text: JsonText): JsonText
   /** Counts something that leaves no other trace, e.g. a late result that was dropped. */
   count(name: CounterName, by?: number): void
+  /** Tells of a run or attempt that has ended, for its trace. Absent where nothing is traced. */
+  readonly trace?: (end: TracedEnd) => void
 }
 
 export type Headers = { readonly [name: string]: string }
@@ -126,5 +138,26 @@ export class ControlBehind extends Error {
   constructor() {
     super('control has not been read far enough to decide this record')
     this.name = 'ControlBehind'
+  }
+}
+
+/** A decision needs a payload that lies beside the log and has not been fetched yet. */
+export class PayloadAway extends Error {
+  /** So many are wanted already that the decision should end: the others can be asked for by the next try. */
+  readonly enough: boolean
+  constructor(enough: boolean) {
+    super('a payload has not been fetched yet')
+    this.name = 'PayloadAway'
+    this.enough = enough
+  }
+}
+
+/** A payload cannot be had: it is not where it should be, or is no JSON of a size that is read. */
+export class PayloadLost extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.name = 'PayloadLost'
+    this.code = code
   }
 }

@@ -24,6 +24,7 @@ const PORTS = [
   'topology/task/observer.ts',
   'topology/task/snapshot.ts',
   'topology/executor/observer.ts',
+  'topology/tracing/port.ts',
   'topology/verify/',
   'topology/dry-run/port.ts',
 ]

@@ -37,6 +37,7 @@ const GROUPS: { readonly [group: string]: string } = {
   limits: 'Limits',
   older: "The older gateway's routes",
   dead_letters: 'Dead letters',
+  tracing: 'Traces',
   retention: 'Retention in the log',
 }
 

@@ -201,6 +201,20 @@ export const SETTINGS = {
   'dead_letters.per_task': many(100_000, 'Letters a task keeps; above it the oldest go.'),
   'dead_letters.bytes_per_task': bytes(256 * MIB, 'What the open letters of a task may carry; above it the oldest go.'),
 
+  'tracing.endpoint': url(['http:', 'https:'])(
+    null,
+    'Collector that traces are sent to, as OTLP over HTTP, e.g. `http://localhost:4318`. Without it: what `OTEL_EXPORTER_OTLP_ENDPOINT` names, or nowhere. `OTEL_SDK_DISABLED=true` turns traces off.',
+  ),
+  'tracing.authorization': secret(null, 'Value of the header `Authorization` towards `tracing.endpoint`.'),
+  'tracing.percent': integer(0, 100)(
+    null,
+    'Share of traces that are sent, of those whose caller has not decided; failures are always sent. Without it: what `OTEL_TRACES_SAMPLER` says, or all.',
+  ),
+  'tracing.service': text(
+    null,
+    'What this service is called in traces. Without it: `OTEL_SERVICE_NAME`, or `beamline`.',
+  ),
+
   'retention.work.age': age(
     null,
     'How long records stay that were worked off (embedded: 1h), or on Kafka all records of the topics of work (7d).',

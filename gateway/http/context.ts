@@ -38,13 +38,17 @@ export interface RequestContext {
   readonly tenant_id: string
 }
 
+function traceIdOf({ headers, span }: FastifyRequest): string | null {
+  return TRACEPARENT.exec(String(headers.traceparent))?.[1] ?? span?.context.traceId ?? null
+}
+
 /** Made only for errors: a request that goes well does not need it. */
 export function contextOf(request: FastifyRequest, environment: Environment): RequestContext {
   const { headers } = request
   const tenant = headers['x-tenant-id']
   return {
     request_id: given(headers['x-request-id']) ?? ownId(request, environment),
-    trace_id: given(headers['x-trace-id']) ?? TRACEPARENT.exec(String(headers.traceparent))?.[1] ?? null,
+    trace_id: given(headers['x-trace-id']) ?? traceIdOf(request),
     tenant_id: typeof tenant === 'string' && isTenantId(tenant) ? tenant : DEFAULT_TENANT,
   }
 }

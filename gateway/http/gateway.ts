@@ -33,6 +33,7 @@ import { registerStream } from './stream.ts'
 import { registerTenants } from './tenants.ts'
 import { registerTopicPublish } from './topic-publish.ts'
 import { registerTopics } from './topics.ts'
+import { traceRequests } from './trace.ts'
 import { registerWorkers } from './workers.ts'
 
 export interface Gateway {
@@ -126,6 +127,7 @@ function createApp(edge: Edge): FastifyInstance {
   if (edge.isStopping !== undefined) refuseWhileStopping(app, edge.isStopping)
   acceptBodies(app)
   observeRequests(app, edge.metrics)
+  traceRequests(app, edge.tracing, edge.environment)
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, edge.environment, edge.logger))
   app.setNotFoundHandler((request, reply) => {
     const methods = methodsAt(request.url)

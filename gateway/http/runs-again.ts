@@ -13,6 +13,7 @@ import { idempotencyKeyOf } from './idempotency-key.ts'
 import { route } from './route.ts'
 import { acceptedJson, knownRun } from './runs.ts'
 import { contextOfSubmission } from './submission-context.ts'
+import { traceSubmitted } from './trace.ts'
 
 const MAX_KEY_LENGTH = 256
 const anyJson: Read<Json> = (value) => value
@@ -87,6 +88,7 @@ async function rerun(edge: Edge, request: FastifyRequest, reply: FastifyReply): 
   const context = contextOfSubmission(edge, request, idempotencyKeyOf(request, MAX_KEY_LENGTH))
   const origin = { of: runId, replayId: 'rerun', letterId: '', completed: [] }
   const submitted = await edge.submit(submission, context, origin)
+  traceSubmitted(request, submitted.runId)
   reply.type('application/json; charset=utf-8').code(submitted.repeated ? 200 : 202)
   return reply.send(acceptedJson(submitted, 'accepted'))
 }

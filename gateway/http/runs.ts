@@ -17,6 +17,7 @@ import { route } from './route.ts'
 import { runIdOf } from './run-id.ts'
 import { runJson } from './run-json.ts'
 import { contextOfSubmission } from './submission-context.ts'
+import { traceSubmitted } from './trace.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 const MAX_KEY_LENGTH = 256
@@ -34,6 +35,7 @@ async function postRun(edge: Edge, request: FastifyRequest, reply: FastifyReply)
     bytesOf(request),
     contextOfSubmission(edge, request, idempotencyKeyOf(request, MAX_KEY_LENGTH)),
   )
+  traceSubmitted(request, submitted.runId)
   reply.type(JSON_TYPE)
   if (waitMs > 0) return answerWhenEnded(edge, submitted, waitMs, reply)
   return reply.code(submitted.repeated ? 200 : 202).send(acceptedJson(submitted, 'accepted'))

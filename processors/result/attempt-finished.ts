@@ -12,6 +12,7 @@ import { releaseSlot } from './report.ts'
 import { isRetried, retryDelayMs } from './retry.ts'
 import { drawnNumber } from './run-random.ts'
 import { completeStep, failStep, retryStep } from './steps.ts'
+import { traceUnbegun } from './trace.ts'
 
 export function onAttemptFinished(turn: Turn, record: AttemptFinished): void {
   const { runId, stepId, attempt, status } = record
@@ -22,6 +23,7 @@ export function onAttemptFinished(turn: Turn, record: AttemptFinished): void {
   }
   const step = run.flow.byId.get(stepId)!
   releaseSlot(run, step, attempt, 'finished')
+  traceUnbegun(run, step, record)
   if (status === 'success') completeStep(run, step, record.output ?? ('null' as JsonText), record)
   else endFailedAttempt(run, step, attempt, status, record.error ?? attemptFailure(status))
   settle(run)

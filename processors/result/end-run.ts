@@ -7,14 +7,16 @@ import type { JsonText } from '../../schemas/json.ts'
 import type { EventRecord } from '../../schemas/records/index.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import { startKeyExpiry } from '../ingest/known-runs.ts'
+import type { TracedRun } from '../traced.ts'
 import { sendLetter } from './dead-letter.ts'
 import { expressionFailure, failure } from './failures.ts'
 import { type OpenRun, stepRow } from './open-run.ts'
 import { runFields, tell } from './report.ts'
 import { runOutput } from './run-output.ts'
 import { metadataKey, PAYLOADS, RUNS, STEPS, stepKey } from './run-store.ts'
-import { hasEnded, type RunState, runMove } from './states.ts'
+import { hasEnded, runMove } from './states.ts'
 import { cancelStep } from './steps.ts'
+import { traceRun } from './trace.ts'
 
 /** All steps have ended. */
 export function completeRun(run: OpenRun): void {
@@ -71,9 +73,10 @@ function stopSteps(run: OpenRun, reason: string): void {
   }
 }
 
-function end(run: OpenRun, state: RunState, event: EventRecord): void {
+function end(run: OpenRun, state: TracedRun['status'], event: EventRecord): void {
   runMove(run.id, run.head.state, state)
   tell(run, event)
+  traceRun(run, state, event.kind === 'RunFailed' ? event.error.code : null)
   deleteRows(run)
   if (run.head.idempotencyKey !== null) startKeyExpiry(run.turn, run.head.tenant, run.head.idempotencyKey, run.id)
   run.over = true

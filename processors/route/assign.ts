@@ -92,6 +92,9 @@ function emitExecute(turn: Turn, step: Attempt, given: AttemptInput & { ok: true
   )
 }
 
+/** Says in place of a worker that route has ended an attempt itself. */
+export const ROUTE_AS_WORKER = 'route'
+
 /** Route ends an attempt itself when it cannot begin or its worker went silent. */
 export function endAttempt(
   turn: Turn,
@@ -113,7 +116,7 @@ export function endAttempt(
       status,
       output: null,
       error,
-      workerId: 'route',
+      workerId: ROUTE_AS_WORKER,
       startedAtMs,
       finishedAtMs: turn.now,
     },

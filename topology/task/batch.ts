@@ -1,14 +1,16 @@
 /** Fills a batch of decisions, topic by topic, and cuts it into a commit. */
+import type { TracedEnd } from '../../processors/traced.ts'
 import type { CounterName } from '../../processors/turn.ts'
 import type { TaskTopic } from '../../schemas/topics.ts'
 import type { CommitRequest, TaskLog } from '../log/port.ts'
 import { Decider } from './decider.ts'
+import { fetchPayloads } from './fetch-payloads.ts'
 import { Inbox } from './inbox.ts'
 import type { CommitStats } from './observer.ts'
 import { TASK_META, type TaskState } from './state.ts'
 import type { TaskConfig } from './task.ts'
 import { TaskClock } from './task-clock.ts'
-import { TaskTurn } from './task-turn.ts'
+import { type StorePayload, TaskTurn } from './task-turn.ts'
 
 export interface BatchLimits {
   /** Outside records and due rows decided in one commit. Default 1,000. */
@@ -23,6 +25,10 @@ export interface Cut {
   readonly request: CommitRequest
   readonly stats: Omit<CommitStats, 'commitMs'>
   readonly counts: readonly (readonly [CounterName, number])[]
+  /** What has ended, where it is traced. */
+  readonly traced: readonly TracedEnd[]
+  /** What must be stored before the commit refers to it. */
+  readonly unstored: readonly StorePayload[]
 }
 
 export interface BatchListener {
@@ -45,8 +51,8 @@ export class Batch {
   readonly #clock: TaskClock
   readonly #listener: BatchListener
   readonly #cutOffsets = new Map<TaskTopic, number>()
-  /** Set while a record waits for `control` to be read to its end. */
-  #waitsForControl = false
+  /** Set while a record waits for `control` to be read to its end, or for payloads to be fetched. */
+  #waits = false
   /** The record that may now be decided for good: control was read to its end for it. */
   #controlCurrentFor: { readonly topic: TaskTopic; readonly offset: number } | null = null
   #decided = 0
@@ -65,7 +71,15 @@ export class Batch {
       sliceMs: options?.sliceMs ?? 8,
     }
     this.#inboxes = topology.processors.map((processor) => new Inbox(processor.topic, log))
-    this.#turn = new TaskTurn(state, taskId, config.log.partitions, config.log.maxRecordBytes)
+    const { partitions, maxRecordBytes } = config.log
+    this.#turn = new TaskTurn(
+      state,
+      taskId,
+      partitions,
+      maxRecordBytes,
+      observer.traced !== undefined,
+      options?.payloads,
+    )
     this.#decider = new Decider(topology.processors, state, this.#turn, (topic, offset, failure) => {
       observer.deadLettered(taskId, topic, offset, failure.code, failure.message)
     })
@@ -76,7 +90,7 @@ export class Batch {
 
   /** Decides what there is, up to the limits. True when there may be more. */
   decide(): boolean {
-    if (this.#waitsForControl) return false
+    if (this.#waits) return false
     const { environment } = this.#config
     const startedAt = environment.monotonic()
     const until = startedAt + this.#limits.sliceMs
@@ -86,11 +100,11 @@ export class Batch {
     for (const inbox of this.#inboxes) {
       more = (inbox.topic === 'ingest' ? this.#takeIn(inbox, until) : this.#decideTopic(inbox, until)) || more
       // what has arrived goes before a deadline that has passed
-      if (inbox.topic === 'result') more = this.#decideDue(until) || more
-      if (this.#waitsForControl) break
+      if (inbox.topic === 'result' && !this.#waits) more = this.#decideDue(until) || more
+      if (this.#waits) break
     }
     this.#decideMs += environment.monotonic() - startedAt
-    return more && !this.#waitsForControl
+    return more && !this.#waits
   }
 
   /** What was decided since the last cut, as one commit; `null` if nothing was. */
@@ -110,11 +124,15 @@ export class Batch {
       decideMs: this.#decideMs,
     }
     const counts = [...turn.counts]
+    const { unstored } = turn
+    if (unstored.length > 0) turn.unstored = []
+    const { traced } = turn
+    if (traced.length > 0) turn.traced = []
     turn.outbox = []
     turn.counts.clear()
     this.#decided = 0
     this.#decideMs = 0
-    return { request: { appends, changelog, offsets: this.#changedOffsets() }, stats, counts }
+    return { request: { appends, changelog, offsets: this.#changedOffsets() }, stats, counts, traced, unstored }
   }
 
   /** Milliseconds until the next row is due; `null` if none is. */
@@ -149,10 +167,13 @@ export class Batch {
       if (inbox.topic === 'ingest' && !topology.admits(this.state)) return false
       const current = this.#controlCurrentFor
       const controlIsCurrent = current !== null && current.topic === inbox.topic && current.offset === record.offset
-      if (this.#decider.decide(inbox.topic, record, controlIsCurrent) === 'control_behind') {
-        this.#waitForControl(inbox.topic, record.offset)
+      const decided = this.#decider.decide(inbox.topic, record, controlIsCurrent)
+      if (decided !== 'decided') {
+        if (decided === 'control_behind') this.#waitForControl(inbox.topic, record.offset)
+        else this.#waitForPayloads()
         return true
       }
+      this.#forgetPayloads()
       inbox.take()
       this.#decided++
     }
@@ -164,7 +185,11 @@ export class Batch {
       const entry = this.state.due.first()
       if (entry === undefined || entry.dueAt > this.#turn.now) return false
       if (this.#isFull() || environment.monotonic() >= until) return true
-      this.#decider.decideDue(entry, this.#cutOffsets.get('result') ?? 0)
+      if (this.#decider.decideDue(entry, this.#cutOffsets.get('result') ?? 0) !== 'decided') {
+        this.#waitForPayloads()
+        return true
+      }
+      this.#forgetPayloads()
       this.#decided++
     }
   }
@@ -173,10 +198,25 @@ export class Batch {
     return this.#decided >= this.#limits.maxRecords || (this.#turn.fuseBudget <= 0 && this.#limits.fuseBudget > 0)
   }
 
+  /** They are kept for the decision that waits for them, however many they are. */
+  #waitForPayloads(): void {
+    this.#waits = true
+    const { environment, options } = this.#config
+    const { wanted, fetched } = this.#turn
+    void fetchPayloads(options!.payloads!, environment, new Map(wanted), fetched).then(() => {
+      this.#waits = false
+      this.#listener.wake()
+    })
+  }
+
+  #forgetPayloads(): void {
+    if (this.#turn.fetched.size > 0) this.#turn.fetched.clear()
+  }
+
   #waitForControl(topic: TaskTopic, offset: number): void {
-    this.#waitsForControl = true
+    this.#waits = true
     this.#log.caughtUp('control').then(() => {
-      this.#waitsForControl = false
+      this.#waits = false
       this.#controlCurrentFor = { topic, offset }
       this.#listener.wake()
     }, this.#listener.failed)

@@ -1,4 +1,5 @@
 /** What the shell tells about a task; metrics and logs hang off it. Every method is called after the fact and must not throw. */
+import type { TracedEnd } from '../../processors/traced.ts'
 import type { CounterName } from '../../processors/turn.ts'
 import type { TaskTopic } from '../../schemas/topics.ts'
 
@@ -26,4 +27,6 @@ export interface TaskObserver {
   reopening(taskId: number, error: Error): void
   /** The task ended without a snapshot: its next start takes longer, no more. */
   snapshotFailed?(taskId: number, error: Error): void
+  /** A run or attempt has ended, durably. Absent: nobody traces them. */
+  readonly traced?: (end: TracedEnd) => void
 }

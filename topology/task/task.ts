@@ -6,10 +6,12 @@
  * T2  After any failed commit the task discards its log handle and its state and starts again from the log. There is no other way back.
  * T3  A bounded number of commits is outstanding; the log takes them in order.
  */
+
+import type { Payloads } from '../blobs/payloads.ts'
 import type { Environment } from '../environment.ts'
-import { type Log, LogError, type TaskLog } from '../log/port.ts'
+import { type CommitResult, type Log, LogError, type TaskLog } from '../log/port.ts'
 import type { Topology } from '../topology.ts'
-import { Batch, type BatchLimits } from './batch.ts'
+import { Batch, type BatchLimits, type Cut } from './batch.ts'
 import type { Intake } from './intake.ts'
 import type { TaskObserver, TaskPhase } from './observer.ts'
 import { restoreState } from './restore.ts'
@@ -25,6 +27,8 @@ export interface TaskOptions extends Partial<BatchLimits> {
   readonly snapshots?: SnapshotStore
   /** Shared by the tasks of a process. Default: submissions are decided as fast as they come. */
   readonly intake?: Intake
+  /** Where large payloads lie. Default: nowhere, they stay in records. */
+  readonly payloads?: Payloads
 }
 
 export interface TaskConfig {
@@ -48,6 +52,8 @@ export class Task {
   #log: TaskLog | null = null
   #batch: Batch | null = null
   #outstanding = 0
+  /** Payloads that the last commit waits for. */
+  #storing: Promise<void> | null = null
   #changelogPosition = 0
   #idle: (() => void) | null = null
   #drained: Promise<void> | null = null
@@ -155,7 +161,7 @@ export class Task {
     const generation = this.#generation
     const startedAt = this.#config.environment.monotonic()
     this.#outstanding++
-    this.#log!.commit(cut.request).then(
+    this.#committed(cut, generation).then(
       (result) => {
         if (generation !== this.#generation) return
         this.#outstanding--
@@ -164,6 +170,7 @@ export class Task {
         const commitMs = this.#config.environment.monotonic() - startedAt
         this.#config.observer.committed({ ...cut.stats, commitMs })
         for (const [name, by] of cut.counts) this.#config.observer.counted(this.taskId, name, by)
+        for (const end of cut.traced) this.#config.observer.traced?.(end)
         if (this.#outstanding === 0) this.#idle?.()
         this.#wakeUp.soon()
       },
@@ -171,6 +178,19 @@ export class Task {
         if (generation === this.#generation) this.#failed(error)
       },
     )
+  }
+
+  /** Commits take effect in the order of the calls, so one that waits for its payloads to be stored holds up those behind it. */
+  #committed({ request, unstored }: Cut, generation: number): Promise<CommitResult> {
+    if (unstored.length === 0 && this.#storing === null) return this.#log!.commit(request)
+    const before = this.#storing ?? Promise.resolve()
+    const stored = Promise.all([before, ...unstored.map((store) => store())]).then(() => undefined)
+    this.#storing = stored
+    return stored.then(() => {
+      if (this.#storing === stored) this.#storing = null
+      if (generation !== this.#generation) throw new Error('the task has been opened again')
+      return this.#log!.commit(request)
+    })
   }
 
   #failed(error: Error): void {
@@ -181,6 +201,7 @@ export class Task {
     this.#log = null
     this.#batch = null
     this.#outstanding = 0
+    this.#storing = null
     if ((error as { code?: unknown }).code === 'ROW_UNENCODABLE') this.#careful = true
     observer.reopening(this.taskId, error)
     const closed = log === null ? Promise.resolve() : log.close().catch(() => undefined)

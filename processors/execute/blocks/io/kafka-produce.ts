@@ -52,7 +52,7 @@ const inputSchema = {
     headers: {
       type: 'object',
       additionalProperties: { type: 'string' },
-      description: '`idempotency-key` is added unless given.',
+      description: '`idempotency-key` and `traceparent` are added unless given.',
     },
     partition: { type: 'integer', minimum: 0, description: 'Chosen by the key unless given.' },
     timeout_ms: TIMEOUT_MS_SCHEMA,
@@ -88,13 +88,14 @@ export function kafkaProduceBlock(tools: BlockTools, port: KafkaPort | null): Bl
     example: { topic: 'orders', key: 'a-1', value: { total: 12 }, headers: { source: 'beamline' } },
     run: async (context, input) => {
       const { topic, key = null, partition = null, headers = {}, timeout_ms, ...rest } = input as unknown as Input
+      const { traceparent } = context
       if (port === null) throw new BlockError('KAFKA_UNAVAILABLE', 'this executor has no Kafka')
       const message = {
         topic,
         key,
         partition,
         value: messageValue(rest),
-        headers: { 'idempotency-key': context.key, ...headers },
+        headers: { 'idempotency-key': context.key, ...(traceparent === null ? {} : { traceparent }), ...headers },
       }
       return within(tools, context.signal, timeout_ms, async (signal) => {
         const stored = await abortable(port.produce(context.tenant, message, signal), signal).catch(
