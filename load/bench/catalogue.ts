@@ -20,6 +20,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   { name: 'timers', file: 'timers.ts', what: '1,000,000 timers' },
   { name: 'restore', file: 'restore.ts', what: 'restore of 1,000,000 keys', on: 'both' },
   { name: 'blocks', file: 'blocks.ts', what: 'scripts, JMESPath and transformations; 10,000 bad scripts' },
+  { name: 'gpu', file: 'gpu.ts', what: 'kernels: together and alone, warm and cold, beside the CPU backend' },
   { name: 'start', file: 'start.ts', what: 'cold start of the process' },
   { name: 'idle', file: 'idle.ts', what: 'CPU of an idle process', on: 'both' },
   { name: 'read-model', file: 'read-model.ts', what: 'lists over 1,000,000 finished and 10,000 live runs' },
