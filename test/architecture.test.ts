@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 
 /** Of the topology, connectors and gateway see ports only. */
 const PORTS = [
+  'topology/blobs/port.ts',
   'topology/environment.ts',
   'topology/log/',
   'topology/read-model/',

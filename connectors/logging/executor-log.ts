@@ -2,6 +2,8 @@
 import { type ExecutorObserver, SILENT_OBSERVER } from '../../topology/executor/observer.ts'
 import type { Logger } from './logger.ts'
 
+const PROGRESS_CHARS = 1_000
+
 export function createExecutorLog(logger: Logger): ExecutorObserver {
   const log = logger.child({ component: 'executor' })
   const steps = logger.child({ component: 'step' })
@@ -11,6 +13,13 @@ export function createExecutorLog(logger: Logger): ExecutorObserver {
     revoked: (pool, partition) => log.debug({ pool, partition }, 'partition revoked'),
     logged: ({ tenant, flow, block, runId, stepId, attempt }, { level, message }) =>
       steps[level]({ tenant_id: tenant, flow_id: flow, run_id: runId, step_id: stepId, attempt, block }, message),
+    progressed: ({ tenant, flow, block, runId, stepId, attempt }, value) => {
+      const progress = JSON.stringify(value)?.slice(0, PROGRESS_CHARS)
+      steps.debug(
+        { tenant_id: tenant, flow_id: flow, run_id: runId, step_id: stepId, attempt, block, progress },
+        'progress',
+      )
+    },
     orphaned: (pool, block) => log.warn({ pool, block }, 'a block did not end when it was told to'),
     deadLettered: (pool, partition, offset, code, message) =>
       log.warn(

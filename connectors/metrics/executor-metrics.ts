@@ -84,6 +84,7 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
     assigned: (pool, partition) => next?.assigned(pool, partition),
     revoked: (pool, partition) => next?.revoked(pool, partition),
     ...(next?.logged === undefined ? {} : { logged: next.logged }),
+    ...(next?.progressed === undefined ? {} : { progressed: next.progressed }),
     orphaned(pool, step) {
       trouble.labels(pool, 'orphaned').inc()
       next?.orphaned(pool, step)

@@ -77,7 +77,7 @@ function submitAgain(
       tenant: row.tenant,
       flow,
       version,
-      input: request.patch === null ? run.input : mergePatchText(run.input, request.patch),
+      input: request.patch === null ? run.input : mergePatchText(turn.payload(row.tenant, run.input), request.patch),
       idempotencyKey: null,
       stickyKey,
       priority,

@@ -30,7 +30,7 @@ export interface BlockContext {
   /** When the log took the attempt's assignment, milliseconds since the epoch. Absent where there is no log. */
   readonly assignedAtMs?: number
   /** Large values beside the log; absent where the executor has no place for them. */
-  readonly blobs?: BlobPort
+  readonly blobs?: BlobPort | undefined
   /** Lines for the step's log, in order. Absent where nobody keeps them. */
   readonly log?: (line: BlockLogLine) => void
   /** Interim results, e.g. the tokens of a text that is being written; may be dropped. Absent where nobody listens. */
@@ -144,5 +144,12 @@ export const COMMON_ERRORS: readonly BlockErrorDef[] = [
   { code: 'CANCELLED', class: 'permanent', meaning: 'The attempt was cancelled.' },
   { code: 'WORKER_LOST', class: 'transient', meaning: 'The worker went silent; decided by the home task.' },
   { code: 'OUTPUT_TOO_LARGE', class: 'permanent', meaning: 'The output is larger than the limit.' },
+  {
+    code: 'BLOB_NOT_FOUND',
+    class: 'permanent',
+    meaning: 'The tenant has no such blob, or the input or a large payload that a blob held is gone.',
+  },
+  { code: 'BLOB_TOO_LARGE', class: 'permanent', meaning: 'A blob is larger than the limit.' },
+  { code: 'BLOBS_UNAVAILABLE', class: 'transient', meaning: 'The place for blobs cannot be reached, or there is none.' },
   { code: 'INTERNAL_ERROR', class: 'permanent', meaning: 'The block threw something it does not declare.' },
 ]

@@ -42,13 +42,13 @@ function checkMetadata(text: JsonText): Refusal | null {
   return invalid('metadata', text, 'a JSON object')
 }
 
-/** The input as a value, or why it cannot be one. */
-export function readInput(text: JsonText): { readonly value: Json } | Refusal {
+/** The input as a value, or why it cannot be one. `payload`: what the text stands for, if it is not the input itself. */
+export function readInput(text: JsonText, payload: JsonText = text): { readonly value: Json } | Refusal {
   if (text.length > MAX_INPUT_LENGTH) {
     const message = `the input has ${text.length} characters; expected at most ${MAX_INPUT_LENGTH}`
     return { code: 'input_too_large', message, details: { path: 'input', length: text.length } }
   }
-  const value = parsed(text)
+  const value = parsed(payload)
   return value === undefined ? { ...invalid('input', text, 'JSON'), code: 'invalid_input' } : { value }
 }
 

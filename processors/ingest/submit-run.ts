@@ -4,7 +4,7 @@ import type { Json } from '../../schemas/json.ts'
 import type { SubmitRun } from '../../schemas/records/ingest.ts'
 import { findFlow, type KnownFlow, latestVersion } from '../control/flows.ts'
 import { startRun } from '../result/start-run.ts'
-import type { SourceRecord, Turn } from '../turn.ts'
+import { PayloadLost, type SourceRecord, type Turn } from '../turn.ts'
 import { idOfNew, keyLiesElsewhere } from './home.ts'
 import { identify, remember } from './identity.ts'
 import { checkInput } from './input-schema.ts'
@@ -57,7 +57,7 @@ function judge(turn: Turn, record: SubmitRun): Verdict {
 function judgeAtHome(turn: Turn, id: RunId, record: SubmitRun): Verdict {
   const wrong = checkFields(record)
   if (wrong !== null) return { kind: 'refuse', refusal: wrong }
-  const input = readInput(record.input)
+  const input = inputOf(turn, record)
   if ('code' in input) return { kind: 'refuse', refusal: input }
   const identity = identify(turn, id, record)
   if (identity.kind === 'conflict') return { kind: 'refuse', refusal: identity.refusal }
@@ -69,6 +69,20 @@ function judgeAtHome(turn: Turn, id: RunId, record: SubmitRun): Verdict {
   const mismatch = checkInput(known.flow, input.value)
   if (mismatch !== null) return { kind: 'refuse', refusal: mismatch }
   return { kind: 'accept', id, known, bodyHash: identity.bodyHash, input: input.value }
+}
+
+/** The input as a value, or why it cannot be one. @throws {PayloadAway} */
+function inputOf(turn: Turn, { tenant, input }: SubmitRun): { readonly value: Json } | Refusal {
+  try {
+    return readInput(input, turn.payload(tenant, input))
+  } catch (thrown) {
+    if (!(thrown instanceof PayloadLost)) throw thrown
+    return {
+      code: 'invalid_input',
+      message: `the input: ${thrown.message}`,
+      details: { path: 'input', code: thrown.code },
+    }
+  }
 }
 
 function answer(turn: Turn, { replyTo }: SubmitRun, code: 'accepted' | 'duplicate', runId: RunId): void {

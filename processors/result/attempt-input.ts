@@ -2,7 +2,7 @@
 import type { RunId, StepId } from '../../schemas/ids.ts'
 import type { JsonText } from '../../schemas/json.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
-import type { Turn } from '../turn.ts'
+import { PayloadAway, type Turn } from '../turn.ts'
 import { expressionFailure } from './failures.ts'
 import { stepRow, viewRun } from './open-run.ts'
 import { STEPS, stepKey } from './run-store.ts'
@@ -40,6 +40,11 @@ export function attemptInput(turn: Turn, runId: RunId, stepId: StepId, attempt: 
     const input = templateText(run, step.action.with, stepRow(run, step)!.order)
     return { ok: true, flow, version, block: step.action.block, input, timeoutMs: step.timeoutMs, traceparent }
   } catch (thrown) {
+    // the others are looked at before this one is decided again, so that what they want is fetched along with it
+    if (thrown instanceof PayloadAway) {
+      if (thrown.enough) throw thrown
+      return null
+    }
     return { ok: false, error: expressionFailure(thrown) }
   }
 }

@@ -3,6 +3,7 @@ import { ExpressionError } from '../../schemas/flow/model.ts'
 import { type Json, toJsonText } from '../../schemas/json.ts'
 import type { AttemptStatus } from '../../schemas/records/result.ts'
 import type { ErrorClass, ErrorInfo } from '../../schemas/records/shared.ts'
+import { PayloadLost } from '../turn.ts'
 
 export function failure(code: string, errorClass: ErrorClass, message: string, detail: Json = null): ErrorInfo {
   return { code, message, class: errorClass, retryAfterMs: null, detail: detail === null ? null : toJsonText(detail) }
@@ -16,6 +17,7 @@ export function expressionFailure(thrown: unknown): ErrorInfo {
   if (thrown instanceof ExpressionError) {
     return failure(thrown.code, 'permanent', thrown.message, { path: thrown.path })
   }
+  if (thrown instanceof PayloadLost) return failure(thrown.code, 'recoverable', thrown.message)
   return failure('EXPRESSION_FAILED', 'permanent', thrown instanceof Error ? thrown.message : String(thrown))
 }
 

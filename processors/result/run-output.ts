@@ -1,4 +1,5 @@
 /** What a completed run gives back. */
+import type { CompiledStep } from '../../schemas/flow/model.ts'
 import type { JsonText } from '../../schemas/json.ts'
 import { type OpenRun, outputText } from './open-run.ts'
 import { planOf } from './plan.ts'
@@ -10,9 +11,17 @@ import { checkTextSize, templateText } from './template-text.ts'
  * @throws what the expression throws
  */
 export function runOutput(run: OpenRun): JsonText {
-  if (run.flow.output !== null) return templateText(run, run.flow.output)
+  if (run.flow.output !== null) return stored(run, templateText(run, run.flow.output))
   const { sinks } = planOf(run.flow)
   if (sinks.length === 1) return outputText(run, sinks[0]!)
-  const entries = sinks.map((step) => `${JSON.stringify(step.id)}:${outputText(run, step)}`)
-  return checkTextSize(`{${entries.join(',')}}` as JsonText)
+  const entries = sinks.map((step) => `${JSON.stringify(step.id)}:${payloadOf(run, step)}`)
+  return stored(run, checkTextSize(`{${entries.join(',')}}` as JsonText))
+}
+
+function stored({ turn, head }: OpenRun, text: JsonText): JsonText {
+  return turn.stored(head.tenant, text)
+}
+
+function payloadOf(run: OpenRun, step: CompiledStep): JsonText {
+  return run.turn.payload(run.head.tenant, outputText(run, step))
 }

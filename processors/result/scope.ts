@@ -11,7 +11,7 @@ export function scopeOf(run: OpenRun, seen = Number.POSITIVE_INFINITY): Scope {
   let steps: Scope['steps'] | undefined
   return {
     get input(): Json {
-      return parsePayload(inputRow(run))
+      return parsePayload(run, inputRow(run))
     },
     vars: run.flow.vars,
     get steps(): Scope['steps'] {
@@ -50,7 +50,7 @@ function stepScope(run: OpenRun, id: string, seen: number): StepScope | undefine
   return {
     get output(): Json {
       const payload = outputRow(run, step)
-      return payload === undefined ? null : parsePayload(payload)
+      return payload === undefined ? null : parsePayload(run, payload)
     },
     status: row.state,
     attempts: row.attempt,

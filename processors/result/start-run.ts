@@ -17,8 +17,9 @@ import { runMove } from './states.ts'
 import { takeOverStep } from './steps.ts'
 
 /** `input`: that of the submission, parsed. */
-export function startRun(turn: Turn, id: RunId, known: KnownFlow, submission: SubmitRun, input: Json): void {
+export function startRun(turn: Turn, id: RunId, known: KnownFlow, submitted: SubmitRun, input: Json): void {
   const { flow } = known
+  const submission = { ...submitted, input: turn.stored(submitted.tenant, submitted.input) }
   const inputRow: PayloadRow = { text: submission.input }
   keepParsed(inputRow, input)
   turn.put(PAYLOADS, id, inputRow)

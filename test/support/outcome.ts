@@ -14,6 +14,8 @@ import type {
   StoreDef,
   Turn,
 } from '../../processors/turn.ts'
+import type { TenantId } from '../../schemas/ids.ts'
+import type { JsonText } from '../../schemas/json.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { ReplyTo } from '../../schemas/records/shared.ts'
 import { TASK_TOPICS, type TaskTopic, type Topic } from '../../schemas/topics.ts'
@@ -191,6 +193,14 @@ export class TestTurn implements Turn {
 
   reply(to: ReplyTo, { ok, code, body }: { ok: boolean; code: string; body: unknown }): void {
     this.replies.push({ to, ok, code, body })
+  }
+
+  payload(_tenant: TenantId, text: JsonText): JsonText {
+    return text
+  }
+
+  stored(_tenant: TenantId, text: JsonText): JsonText {
+    return text
   }
 
   count(name: CounterName, by = 1): void {

@@ -1,5 +1,6 @@
 /** The port for what is too large for records. Adapters are in `connectors/blobs/`; `test/conformance/blobs.ts` says what each of them must do. */
 import type { EpochMs, TenantId } from '../../schemas/ids.ts'
+import type { JsonText } from '../../schemas/json.ts'
 
 export interface StoredBlob {
   /** SHA-256 of the content, lower-case hex; with the tenant its address. */
@@ -50,6 +51,12 @@ export interface BlobStore {
   putNote(name: string, text: string): Promise<void>
   notes(): AsyncIterable<{ readonly name: string; readonly text: string }>
   close(): Promise<void>
+}
+
+/** Reads payloads that lie beside the log (`schemas/blob.ts`). */
+export interface PayloadReader {
+  /** The payload itself for what stands in its place, and any other text as it is. @throws {BlobStoreError} */
+  restored(tenant: TenantId, text: JsonText, signal?: AbortSignal): Promise<JsonText>
 }
 
 /** `BLOBS_UNAVAILABLE`: the place cannot be reached or is full; the same may succeed later. */

@@ -1,8 +1,9 @@
 /** One attempt that an executor has read: its record, where it is in its life, and what its block is given. */
 
 import { outsideKey } from '../../processors/execute/attempt-key.ts'
-import type { BlockContext, BlockLogLine } from '../../processors/execute/block.ts'
+import type { BlobPort, BlockContext, BlockLogLine } from '../../processors/execute/block.ts'
 import type { RunId, StepId, TenantId } from '../../schemas/ids.ts'
+import type { Json } from '../../schemas/json.ts'
 import type { ExecuteStep } from '../../schemas/records/execute.ts'
 import type { AttemptFinished } from '../../schemas/records/result.ts'
 import type { LogRecord } from '../log/port.ts'
@@ -45,6 +46,13 @@ export interface Attempt extends Timed {
   startedAt: number
 }
 
+/** What a block is given besides its input, where there is somebody to take it. */
+export interface BlockServices {
+  readonly logged?: StepLog | undefined
+  readonly progressed?: ((step: ExecuteStep, value: Json) => void) | undefined
+  readonly blobsOf?: ((tenant: TenantId) => BlobPort) | undefined
+}
+
 type StepLog = (step: ExecuteStep, line: BlockLogLine) => void
 
 /** Most blocks never look at their signal, so it is made when it is asked for. */
@@ -56,7 +64,10 @@ export class AttemptContext implements BlockContext {
   readonly traceparent: string | null
   readonly assignedAtMs: number
   readonly log?: (line: BlockLogLine) => void
+  readonly progress?: (value: Json) => void
   readonly #key: string
+  readonly #blobsOf: BlockServices['blobsOf']
+  #blobs: BlobPort | undefined
   #controller: AbortController | null = null
   #reason: Error | null = null
 
@@ -66,7 +77,7 @@ export class AttemptContext implements BlockContext {
     key: string,
     assignedAtMs: number,
     traceparent: string | null,
-    logged: StepLog | undefined,
+    services: BlockServices,
   ) {
     this.tenant = step.tenant
     this.runId = step.runId
@@ -74,12 +85,20 @@ export class AttemptContext implements BlockContext {
     this.attempt = step.attempt
     this.traceparent = traceparent
     this.assignedAtMs = assignedAtMs
+    const { logged, progressed, blobsOf } = services
     if (logged !== undefined) this.log = (line) => logged(step, line)
+    if (progressed !== undefined) this.progress = (value) => progressed(step, value)
+    this.#blobsOf = blobsOf
     this.#key = key
   }
 
   get key(): string {
     return outsideKey(this.tenant, this.#key)
+  }
+
+  get blobs(): BlobPort | undefined {
+    this.#blobs ??= this.#blobsOf?.(this.tenant)
+    return this.#blobs
   }
 
   get signal(): AbortSignal {

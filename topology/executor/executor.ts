@@ -88,6 +88,8 @@ class Executor implements ExecutorHandle, PoolListener {
       workerId,
       blocks: this.#blocks,
       outputLimitBytes: this.#options.outputLimitBytes,
+      blobLimitBytes: this.#options.blobLimitBytes,
+      payloads: this.#options.payloads,
       abortGraceMs: this.#options.abortGraceMs,
       observer: this.#observer,
       ...(tracing === undefined ? {} : { tracing }),

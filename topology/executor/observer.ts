@@ -1,6 +1,7 @@
 /** What an executor tells; metrics and logs hang off it. Every method is called after the fact and must not throw. */
 
 import type { BlockLogLine } from '../../processors/execute/block.ts'
+import type { Json } from '../../schemas/json.ts'
 import type { ExecuteStep } from '../../schemas/records/execute.ts'
 import type { AttemptStatus } from '../../schemas/records/result.ts'
 import type { Pool } from '../../schemas/topics.ts'
@@ -35,6 +36,8 @@ export interface ExecutorObserver {
   revoked(pool: Pool, partition: number): void
   /** A line that a block wrote for its step's log. Without it blocks are told that nobody keeps any. */
   logged?(step: ExecuteStep, line: BlockLogLine): void
+  /** An interim result of a step that is running. Without it blocks are told that nobody listens. */
+  progressed?(step: ExecuteStep, value: Json): void
   /** A block ignored its signal beyond the grace. */
   orphaned(pool: Pool, step: ExecuteStep): void
   /** A copy of a record whose attempt this executor knows was not run again. */

@@ -1,4 +1,6 @@
 import type { CarryLimits } from '../../processors/execute/carry-forward.ts'
+import { MAX_BLOB_BYTES } from '../blobs/block-blobs.ts'
+import type { Payloads } from '../blobs/payloads.ts'
 
 export interface ExecutorOptions {
   /**
@@ -8,6 +10,10 @@ export interface ExecutorOptions {
   readonly readAhead: number
   /** An output is JSON text of at most so many UTF-8 bytes; default 1 MiB. */
   readonly outputLimitBytes: number
+  /** Where large inputs and outputs lie, and the blobs of steps. Default: nowhere. */
+  readonly payloads: Payloads | null
+  /** Largest blob that a step may store; default 1 GiB. */
+  readonly blobLimitBytes: number
   /** How long an aborted block may take to end before its slot is taken from it; default 500. */
   readonly abortGraceMs: number
   /** How long the steps of a revoked partition may go on; default 3,000. */
@@ -26,6 +32,8 @@ export interface ExecutorOptions {
 export const EXECUTOR_DEFAULTS: ExecutorOptions = {
   readAhead: 1_024,
   outputLimitBytes: 1 << 20,
+  payloads: null,
+  blobLimitBytes: MAX_BLOB_BYTES,
   abortGraceMs: 500,
   revokeGraceMs: 3_000,
   drainMs: 30_000,

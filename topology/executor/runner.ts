@@ -9,14 +9,18 @@
 
 import type { BlockTable, PreparedBlock } from '../../processors/execute/block-table.ts'
 import { failure, failureOf, inputInvalid } from '../../processors/execute/failure.ts'
+import type { InputProblem } from '../../processors/execute/input-check.ts'
+import { storedPayload } from '../../schemas/blob.ts'
 import { ChurningSet } from '../../schemas/churning.ts'
 import { type Json, type JsonText, parseJson, toJsonText } from '../../schemas/json.ts'
 import type { AttemptFinished, AttemptStatus } from '../../schemas/records/result.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import type { Pool } from '../../schemas/topics.ts'
+import { blobsOfTenant, blockErrorOf } from '../blobs/block-blobs.ts'
+import type { Payloads } from '../blobs/payloads.ts'
 import type { Environment } from '../environment.ts'
 import type { AttemptTracing } from '../tracing/port.ts'
-import { type AbortCause, type Attempt, AttemptContext, type AttemptEnd } from './attempt.ts'
+import { type AbortCause, type Attempt, AttemptContext, type AttemptEnd, type BlockServices } from './attempt.ts'
 import { Deadlines } from './deadlines.ts'
 import type { ExecutorObserver } from './observer.ts'
 
@@ -26,6 +30,8 @@ export interface RunnerOptions {
   readonly blocks: BlockTable
   readonly workerId: string
   readonly outputLimitBytes: number
+  readonly blobLimitBytes: number
+  readonly payloads: Payloads | null
   readonly abortGraceMs: number
   readonly observer: ExecutorObserver
   /** Absent: nothing is traced, and blocks pass on what the run came with. */
@@ -44,11 +50,13 @@ export class Runner {
   readonly #options: RunnerOptions
   readonly #deadlines: Deadlines<Attempt>
   readonly #running = new ChurningSet<Attempt>()
+  readonly #services: BlockServices
   #orphans = 0
   #killed = false
 
   constructor(options: RunnerOptions) {
     this.#options = options
+    this.#services = servicesOf(options)
     this.#deadlines = new Deadlines(options.environment, (attempt) => this.#expired(attempt))
   }
 
@@ -101,31 +109,48 @@ export class Runner {
   #run(attempt: Attempt, prepared: PreparedBlock): void {
     let outcome: Promise<Json> | Json
     try {
-      const input = parseJson(attempt.step.input)
-      const problem = prepared.check(input)
-      if (problem !== null) {
-        this.#end(attempt, 'error', null, inputInvalid(problem))
-        return
-      }
-      const { observer, tracing } = this.#options
-      const { step, key, source } = attempt
-      const traceparent = tracing === undefined ? step.traceparent : tracing.traceparentOf(step, step.traceparent)
-      attempt.context = new AttemptContext(step, key, source.timestampMs, traceparent, observer.logged)
-      outcome = prepared.block.run(attempt.context, input)
+      const { payloads } = this.#options
+      const { tenant, input } = attempt.step
+      if (payloads !== null && storedPayload(input) !== null) {
+        const context = this.#giveContext(attempt)
+        outcome = payloads
+          .restored(tenant, input, context.signal)
+          .then((text) => {
+            context.signal.throwIfAborted()
+            return this.#begin(attempt, prepared, text)
+          })
+          .catch((error: unknown) => Promise.reject(blockErrorOf(error, context.signal)))
+      } else outcome = this.#begin(attempt, prepared, input)
     } catch (error) {
       this.#failed(attempt, prepared, error)
       return
     }
     if (!isThenable(outcome)) {
-      this.#succeeded(attempt, outcome)
+      this.#succeeded(attempt, prepared, outcome)
       return
     }
     if (attempt.state === 'running')
       this.#deadlines.add(attempt, attempt.startedAt + Math.max(1, attempt.step.timeoutMs))
     outcome.then(
-      (output) => this.#settled(attempt, () => this.#succeeded(attempt, output)),
+      (output) => this.#settled(attempt, () => this.#succeeded(attempt, prepared, output)),
       (error: unknown) => this.#settled(attempt, () => this.#failed(attempt, prepared, error)),
     )
+  }
+
+  /** @throws {InputRefused} and what the block throws */
+  #begin(attempt: Attempt, prepared: PreparedBlock, text: JsonText): Promise<Json> | Json {
+    const input = parseJson(text)
+    const problem = prepared.check(input)
+    if (problem !== null) throw new InputRefused(problem)
+    return prepared.block.run(attempt.context ?? this.#giveContext(attempt), input)
+  }
+
+  #giveContext(attempt: Attempt): AttemptContext {
+    const { tracing } = this.#options
+    const { step, key, source } = attempt
+    const traceparent = tracing === undefined ? step.traceparent : tracing.traceparentOf(step, step.traceparent)
+    attempt.context = new AttemptContext(step, key, source.timestampMs, traceparent, this.#services)
+    return attempt.context
   }
 
   #settled(attempt: Attempt, decide: () => void): void {
@@ -139,7 +164,7 @@ export class Runner {
     this.#options.freed()
   }
 
-  #succeeded(attempt: Attempt, output: unknown): void {
+  #succeeded(attempt: Attempt, prepared: PreparedBlock, output: unknown): void {
     if (attempt.state === 'aborting') {
       this.#aborted(attempt)
       return
@@ -155,12 +180,33 @@ export class Runner {
     const limit = this.#options.outputLimitBytes
     // a UTF-16 unit takes at most 3 bytes in UTF-8
     const sizeBytes = text.length * 3 <= limit ? 0 : Buffer.byteLength(text)
-    if (sizeBytes <= limit) this.#end(attempt, 'success', text, null)
+    if (sizeBytes <= limit) this.#store(attempt, prepared, text)
     else this.#end(attempt, 'error', null, outputTooLarge(sizeBytes, limit))
+  }
+
+  /** A large output is where it is to lie before the attempt's end is told; the attempt runs until then. */
+  #store(attempt: Attempt, prepared: PreparedBlock, text: JsonText): void {
+    const marked = this.#options.payloads?.mark(attempt.step.tenant, text) ?? null
+    if (marked === null) {
+      this.#end(attempt, 'success', text, null)
+      return
+    }
+    // a block that has answered at once has no deadline yet; for the others it is the same again
+    this.#deadlines.add(attempt, attempt.startedAt + Math.max(1, attempt.step.timeoutMs))
+    marked.store().then(
+      () => this.#settled(attempt, () => this.#stored(attempt, marked.mark)),
+      (error: unknown) => this.#settled(attempt, () => this.#failed(attempt, prepared, blockErrorOf(error))),
+    )
+  }
+
+  #stored(attempt: Attempt, mark: JsonText): void {
+    if (attempt.state === 'aborting') this.#aborted(attempt)
+    else this.#end(attempt, 'success', mark, null)
   }
 
   #failed(attempt: Attempt, prepared: PreparedBlock, error: unknown): void {
     if (attempt.state === 'aborting') this.#aborted(attempt)
+    else if (error instanceof InputRefused) this.#end(attempt, 'error', null, inputInvalid(error.problem))
     else this.#end(attempt, 'error', null, failureOf(error, prepared))
   }
 
@@ -244,6 +290,21 @@ export class Runner {
     this.#orphans++
     this.#options.observer.orphaned(this.#options.pool, attempt.step)
     this.#options.freed()
+  }
+}
+
+function servicesOf({ observer, payloads, blobLimitBytes }: RunnerOptions): BlockServices {
+  const { logged, progressed } = observer
+  if (payloads === null) return { logged, progressed }
+  return { logged, progressed, blobsOf: (tenant) => blobsOfTenant(payloads.store, tenant, blobLimitBytes) }
+}
+
+/** The input does not match the block's schema. */
+class InputRefused extends Error {
+  readonly problem: InputProblem
+  constructor(problem: InputProblem) {
+    super('the input does not match the schema of its block')
+    this.problem = problem
   }
 }
 

@@ -4,7 +4,7 @@
  * D1  A record that cannot be decoded, or whose decision throws, leaves nothing behind but a dead letter; the batch goes on.
  * D2  Emitted records to the task's own topics are decided in order of emission, right after the record that set them off.
  */
-import { ControlBehind, type Decide, type Processor } from '../../processors/turn.ts'
+import { ControlBehind, type Decide, PayloadAway, type Processor } from '../../processors/turn.ts'
 import { DecodeError, decodeRecord } from '../../schemas/codec/wire.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { TaskTopic } from '../../schemas/topics.ts'
@@ -14,7 +14,8 @@ import type { DueEntry } from './due-heap.ts'
 import type { TaskState } from './state.ts'
 import type { TaskTurn } from './task-turn.ts'
 
-export type Decided = 'decided' | 'control_behind'
+/** `control_behind`, `payload_away`: nothing was done; the same is to be decided again once control is current, or what is wanted has been fetched. */
+export type Decided = 'decided' | 'control_behind' | 'payload_away'
 
 /** Told of every record that became a dead letter. */
 export type DeadLetterListener = (topic: TaskTopic | 'timer', offset: number, failure: Failure) => void
@@ -47,7 +48,7 @@ export class Decider {
   }
 
   /** Decides a row that is due. */
-  decideDue(entry: DueEntry, lastOffset: number): void {
+  decideDue(entry: DueEntry, lastOffset: number): Decided {
     this.#turn.begin({ topic: 'timer', offset: lastOffset }, true)
     const store = this.#state.storeById(entry.storeId)!
     const row = store.rows.get(entry.key)
@@ -57,15 +58,18 @@ export class Decider {
       handler(this.#turn, entry.key, row)
       if (entry.place >= 0)
         throw new Error(`the handler of due store '${store.def.name}' left row '${entry.key}' as it was`)
+      if (this.#turn.wanted.size > 0) throw new PayloadAway(false)
       if (this.careful) this.#state.checkEncodable()
       this.#state.keep()
     } catch (error) {
       this.#turn.rollback(mark)
+      if (this.#turn.wanted.size > 0) return 'payload_away'
       // it stays in the state, but is not tried again before a restart
       store.suspendDue(entry.key)
       this.#bury('timer', lastOffset, letterForTimer(this.#turn, store.def.name, entry.key, error as Error))
     }
     this.#drainFused()
+    return 'decided'
   }
 
   #dueHandler(storeId: number) {
@@ -81,7 +85,11 @@ export class Decider {
       const index = fused[this.#fusedHead++]!
       const record = outbox[index]!
       const decided = this.#attempt(record.topic as TaskTopic, record, this.#turn.cause.offset)
-      if (decided === 'control_behind') this.#turn.unfuse(index)
+      // it comes round again, by way of the log; what it wants is fetched then
+      if (decided !== 'decided') {
+        this.#turn.wanted.clear()
+        this.#turn.unfuse(index)
+      }
     }
     fused.length = 0
     this.#fusedHead = 0
@@ -106,10 +114,13 @@ export class Decider {
       const handler = processor.handlers[message.kind] as Decide<BeamlineRecord> | undefined
       if (handler === undefined) throw new UnexpectedKind(message.kind, topic, Object.keys(processor.handlers))
       handler(turn, message, source)
+      if (turn.wanted.size > 0) throw new PayloadAway(false)
       if (this.careful) this.#state.checkEncodable()
       this.#state.keep()
     } catch (error) {
       turn.rollback(mark)
+      // whatever came of the decision, it was made without what it had asked for
+      if (turn.wanted.size > 0) return 'payload_away'
       if (error instanceof ControlBehind && !turn.controlIsCurrent) return 'control_behind'
       const failure = failureOf(error as Error, message)
       const letter = letterForRecord(turn, topic, offset, record, failure)

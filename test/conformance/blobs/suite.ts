@@ -23,6 +23,12 @@ export async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Buffer>
   return Buffer.concat(parts)
 }
 
+export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 export function blobStoreSuite(name: string, open: () => Promise<BlobStoreUnderTest>): void {
@@ -83,9 +89,9 @@ export function blobStoreSuite(name: string, open: () => Promise<BlobStoreUnderT
         yield randomBytes(10)
         throw new Error('the client is gone')
       }
-      const before = (await Array.fromAsync(store.list())).length
+      const before = (await all(store.list())).length
       await expect(store.put(ONE, broken(), { type: null, maxBytes: MIB })).rejects.toThrow('the client is gone')
-      expect((await Array.fromAsync(store.list())).length).toBe(before)
+      expect((await all(store.list())).length).toBe(before)
     })
 
     it('ends with the reason of its signal', async () => {
@@ -106,7 +112,7 @@ export function blobStoreSuite(name: string, open: () => Promise<BlobStoreUnderT
 
     it('lists what there is and removes what is old', async () => {
       const { hash } = await put(TWO, randomBytes(50))
-      const listed = (await Array.fromAsync(store.list())).filter((blob) => blob.tenant === TWO && blob.hash === hash)
+      const listed = (await all(store.list())).filter((blob) => blob.tenant === TWO && blob.hash === hash)
       expect(listed).toHaveLength(1)
       const { storedAtMs } = listed[0]!
       expect(await store.removeUnlessStoredSince(TWO, hash, storedAtMs)).toBe(false)
@@ -129,7 +135,7 @@ export function blobStoreSuite(name: string, open: () => Promise<BlobStoreUnderT
       await store.putNote('round-1', 'first')
       await store.putNote('round-1', 'second')
       await store.putNote('round-2', '')
-      expect((await Array.fromAsync(store.notes())).sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
+      expect((await all(store.notes())).sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual([
         { name: 'round-1', text: 'second' },
         { name: 'round-2', text: '' },
       ])

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { S3Bucket, type S3Options } from '../../../connectors/blobs/s3.ts'
 import { realEnvironment } from '../../../connectors/environment.ts'
 import type { TenantId } from '../../../schemas/ids.ts'
-import { blobStoreSuite, chunks } from '../../conformance/blobs/suite.ts'
+import { all, blobStoreSuite, chunks } from '../../conformance/blobs/suite.ts'
 import { S3_KEY, S3_SECRET, type S3Server, startS3 } from '../../support/s3.ts'
 
 let server: S3Server
@@ -53,6 +53,6 @@ describe('the bucket of blobs', () => {
     const two = await S3Bucket.open(optionsOf({ prefix: 'two/' }), realEnvironment)
     const { hash } = await one.put('t' as TenantId, chunks(Buffer.from('x')), { type: null, maxBytes: 10 })
     expect(await two.head('t' as TenantId, hash)).toBeNull()
-    expect(await Array.fromAsync(two.list())).toEqual([])
+    expect(await all(two.list())).toEqual([])
   })
 })

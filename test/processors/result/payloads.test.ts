@@ -1,6 +1,8 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { parsePayload } from '../../../processors/result/payloads.ts'
+import type { RunHead } from '../../../processors/result/run-store.ts'
 import { toJsonText } from '../../../schemas/json.ts'
+import { TestState, TestTurn } from '../../support/outcome.ts'
 import { scenario } from './scenario.ts'
 
 afterEach(() => vi.restoreAllMocks())
@@ -17,11 +19,12 @@ it('parses a large input once for all steps that look into it', () => {
 })
 
 it('keeps a few large values only', () => {
+  const run = { turn: new TestTurn(new TestState(), []), head: { tenant: 'acme' } as RunHead }
   const rows = Array.from({ length: 6 }, (_, n) => ({ text: toJsonText([n, 'x'.repeat(5000)]) }))
-  const first = parsePayload(rows[0]!)
-  expect(parsePayload(rows[0]!)).toBe(first)
-  for (const row of rows) parsePayload(row)
-  expect(parsePayload(rows[5]!)).toBe(parsePayload(rows[5]!))
-  expect(parsePayload(rows[0]!)).not.toBe(first)
-  expect(parsePayload(rows[0]!)).toEqual(first)
+  const first = parsePayload(run, rows[0]!)
+  expect(parsePayload(run, rows[0]!)).toBe(first)
+  for (const row of rows) parsePayload(run, row)
+  expect(parsePayload(run, rows[5]!)).toBe(parsePayload(run, rows[5]!))
+  expect(parsePayload(run, rows[0]!)).not.toBe(first)
+  expect(parsePayload(run, rows[0]!)).toEqual(first)
 })

@@ -41,6 +41,8 @@ function altered(turn: Turn, changes: Partial<Turn>): Turn {
     emit: (topic, partition, record, key) => turn.emit(topic, partition, record, key),
     emitRaw: (topic, partition, key, value, headers) => turn.emitRaw(topic, partition, key, value, headers),
     reply: (to, reply) => turn.reply(to, reply),
+    payload: (tenant, text) => turn.payload(tenant, text),
+    stored: (tenant, text) => turn.stored(tenant, text),
     count: (name, by) => turn.count(name, by),
     ...changes,
   }

@@ -111,7 +111,6 @@ const errors: readonly BlockErrorDef[] = [
       'A status that is not expected. Class `transient` for 408, 425, 429 and 5xx. `Retry-After` of 429 and 503 is honoured. Detail: `{status, body}`.',
   },
   { code: 'RESPONSE_NOT_JSON', class: 'permanent', meaning: 'The body is not the JSON that `as` asks for.' },
-  { code: 'BLOBS_UNAVAILABLE', class: 'permanent', meaning: 'This executor has no place for blobs.' },
 ]
 
 export function httpBlock(tools: BlockTools, client: HttpClient): Block {
@@ -197,7 +196,7 @@ async function storedBody(
 ): Promise<Json> {
   if (context.blobs === undefined) {
     answer.body.on('error', () => undefined).destroy()
-    throw new BlockError('BLOBS_UNAVAILABLE', 'this executor has no place for blobs')
+    throw new BlockError('BLOBS_UNAVAILABLE', 'this executor has no place for blobs', { class: 'permanent' })
   }
   const { blob, size, hash } = await context.blobs.put(decoded(answer), { type }, signal)
   return { blob, size, type, hash }
