@@ -9,6 +9,7 @@ import { createLogger, type Logger } from './connectors/logging/logger.ts'
 import { createTaskLog } from './connectors/logging/task-log.ts'
 import { withoutRepeats } from './connectors/logging/without-repeats.ts'
 import { createExecutorMetrics } from './connectors/metrics/executor-metrics.ts'
+import { createGpuMetrics } from './connectors/metrics/gpu-metrics.ts'
 import { createGatewayMetrics, createRegistry, gaugeOf } from './connectors/metrics/metrics.ts'
 import { createReadModelMetrics } from './connectors/metrics/read-model-metrics.ts'
 import { createTaskMetrics } from './connectors/metrics/task-metrics.ts'
@@ -251,7 +252,9 @@ class Beamline {
 
   async #startNode({ log }: OpenedLog): Promise<Node> {
     const { topology, blocks: settings, graceMs = DEFAULT_GRACE_MS, dataFolder, snapshotFolder } = this.#config
-    const blocks = await openBlocks(environment, settings ?? blockSettingsOf(process.env))
+    const given = settings ?? blockSettingsOf(process.env)
+    const gpu = { observer: createGpuMetrics(this.#registry, this.#logger), ...given.gpu }
+    const blocks = await openBlocks(environment, { ...given, gpu })
     this.#blocks = blocks.blocks
     this.#closers.push(() => blocks.close())
     const metrics = createTaskMetrics(this.#registry, createTaskLog(this.#logger))

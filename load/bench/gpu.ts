@@ -1,6 +1,6 @@
 /**
- * The pool `gpu`, called as an executor calls it: small kernels that go together beside the same ones one at a time, a warm device beside a cold one, and each kernel on the best
- * backend beside the CPU backend. On a machine without a GPU that is SwiftShader, where Debian's chromium is installed.
+ * The pool `gpu`, called as an executor calls it: small kernels that go together beside the same ones in dispatches of their own, a warm device beside a cold one, and each kernel on the best
+ * backend beside the others. On a machine without a GPU that is SwiftShader, where Debian's chromium is installed.
  */
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -135,23 +135,26 @@ async function main(): Promise<void> {
   console.log(JSON.stringify(results))
 }
 
-/** In turn, so that what else the machine does hits both alike. */
+/** As many in flight on both sides, and in turn, so that what else the machine does hits both alike. */
 async function together(best: Opened, ms: number, rounds: number): Promise<Json> {
+  const single = openGpu({ joinedMax: 1 })
   const results: { [name: string]: Json } = {}
   for (const { name, input } of SMALL) {
     await callFor(best.block, input, 300, IN_FLIGHT)
+    await callFor(single.block, input, 300, IN_FLIGHT)
     const joined: number[] = []
     const alone: number[] = []
     for (let round = 0; round < rounds; round++) {
       joined.push(await callFor(best.block, input, ms, IN_FLIGHT))
-      alone.push(await callFor(best.block, input, ms, 1))
+      alone.push(await callFor(single.block, input, ms, IN_FLIGHT))
     }
     const ratio = round(median(joined) / median(alone))
     progress(
-      `  ${name}: ${Math.round(median(joined))} steps/s together, ${Math.round(median(alone))} one at a time: ${ratio} times`,
+      `  ${name}: ${Math.round(median(joined))} steps/s together, ${Math.round(median(alone))} each alone: ${ratio} times`,
     )
     results[name] = { together_per_s: Math.round(median(joined)), alone_per_s: Math.round(median(alone)), ratio }
   }
+  await single.close()
   return results
 }
 
@@ -182,22 +185,31 @@ async function cold(): Promise<Json> {
 
 async function kernels(best: Opened, rounds: number): Promise<Json> {
   const cpu = openGpu({ backend: 'cpu' })
+  const webasm = openGpu({ backend: 'webasm' })
   const results: { [name: string]: Json } = {}
   for (const { name, input } of LARGE) {
-    const times: { readonly [side in 'best' | 'cpu']: number[] } = { best: [], cpu: [] }
+    const times: { readonly [side in 'best' | 'cpu' | 'webasm']: number[] } = { best: [], cpu: [], webasm: [] }
     for (const [side, { block }] of [
       ['best', best],
       ['cpu', cpu],
+      ['webasm', webasm],
     ] as const) {
       await block.run(contextOf(0), { ...input, encoding: 'base64' })
       for (let i = 0; i < rounds; i++) times[side].push(await timed(block, { ...input, encoding: 'base64' }))
     }
-    const figures = { ms: round(median(times.best)), cpu_ms: round(median(times.cpu)) }
+    const figures = {
+      ms: round(median(times.best)),
+      cpu_ms: round(median(times.cpu)),
+      webasm_ms: round(median(times.webasm)),
+    }
     const ratio = round(figures.cpu_ms / figures.ms)
-    progress(`  ${name}: ${figures.ms} ms, CPU backend ${figures.cpu_ms} ms: ${ratio} times`)
+    progress(
+      `  ${name}: ${figures.ms} ms, CPU backend ${figures.cpu_ms} ms: ${ratio} times; WebAssembly ${figures.webasm_ms} ms`,
+    )
     results[name] = { ...figures, ratio }
   }
   await cpu.close()
+  await webasm.close()
   return results
 }
 

@@ -165,7 +165,8 @@ export class GpuPool implements DeviceListener {
     }
     group.steps.push(step)
     group.elements += prepared.elements
-    if (group.steps.length >= JOINED_MAX || group.elements >= JOINED_ELEMENTS_MAX) this.#release(key, group)
+    if (group.steps.length >= (this.#settings.joinedMax ?? JOINED_MAX) || group.elements >= JOINED_ELEMENTS_MAX)
+      this.#release(key, group)
   }
 
   #release(key: string, group: Group): void {

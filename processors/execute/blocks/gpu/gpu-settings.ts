@@ -7,6 +7,8 @@ export interface GpuSettings {
   readonly vulkanDriver?: string | null
   /** How long a step waits for others to go along with it, milliseconds; default 2. */
   readonly gatherMs?: number
+  /** Steps in one dispatch at most, 1 to 64; default 64. */
+  readonly joinedMax?: number
   /** Told of the device and its work. */
   readonly observer?: GpuObserver
   /** For tests: the device is lost after so many dispatches. */

@@ -16,13 +16,18 @@ export interface OpenBackend {
 }
 
 type Found = OpenBackend | string
+/** Drivers that compute on the CPU. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i
 const PROBE = [1, 2, 3]
 
-/** @throws {Error} if none computes, or not the one that is asked for */
-export async function openBackend(wanted: Backend | null): Promise<OpenBackend> {
+/**
+ * `software`: WebGPU may be done in software; else WebAssembly is preferred to that, being faster.
+ * @throws {Error} if none computes, or not the one that is asked for
+ */
+export async function openBackend(wanted: Backend | null, software: boolean): Promise<OpenBackend> {
   const why: string[] = []
   for (const backend of wanted === null ? BACKENDS : [wanted]) {
-    const found = await tried(backend)
+    const found = await tried(backend, software || wanted !== null)
     if (typeof found !== 'string') {
       const reason = wanted === null ? [...why, `${backend} computes`].join('; ') : `${backend} is set`
       return { ...found, info: { ...found.info, why: reason } }
@@ -33,9 +38,9 @@ export async function openBackend(wanted: Backend | null): Promise<OpenBackend> 
 }
 
 /** A backend counts only after it has computed something right: some are there and cannot. */
-async function tried(backend: Backend): Promise<Found> {
+async function tried(backend: Backend, software: boolean): Promise<Found> {
   try {
-    const found = backend === 'webgpu' ? await webgpu() : simple(backend)
+    const found = backend === 'webgpu' ? await webgpu(software) : simple(backend)
     if (typeof found === 'string') return found
     const kernel = found.gpu.createKernel('function (values) { return values[this.thread.x] * 2; }', {
       output: [PROBE.length],
@@ -80,12 +85,13 @@ interface Device {
 }
 
 /** gpu.js looks for WebGPU where browsers have it, and asks for the device itself; we see it on its way. */
-async function webgpu(): Promise<Found> {
+async function webgpu(software: boolean): Promise<Found> {
   const { create, globals } = (await import(createRequire(import.meta.url).resolve('webgpu'))) as Bindings
   Object.assign(globalThis, globals)
   const entry = create([])
   const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' })
   if (adapter === null) return 'no adapter: no Vulkan loader (libvulkan.so.1) or no driver'
+  if (!software && SOFTWARE.test(describe(adapter))) return `${describe(adapter)} is no GPU, and WebAssembly is faster`
   const listeners: ((reason: string) => void)[] = []
   let device: Device | null = null
   let fault: string | null = null
@@ -106,11 +112,11 @@ async function webgpu(): Promise<Found> {
     value: { gpu: shown, hardwareConcurrency: availableParallelism() },
     configurable: true,
   })
-  const { info, limits } = adapter
+  const { limits } = adapter
   return {
     info: {
       backend: 'webgpu',
-      adapter: [info.vendor, info.architecture, info.description].filter((text) => text !== '').join(' '),
+      adapter: describe(adapter),
       arrayMaxBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize),
       why: '',
     },
@@ -123,4 +129,8 @@ async function webgpu(): Promise<Found> {
     },
     lose: () => device?.destroy(),
   }
+}
+
+function describe({ info }: Adapter): string {
+  return [info.vendor, info.architecture, info.description].filter((text) => text !== '').join(' ')
 }

@@ -3,7 +3,13 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { workerFile } from '../../workers/worker-file.ts'
 import type { GpuSettings } from '../gpu-settings.ts'
 import type { DeviceInfo } from './backend-names.ts'
-import { BACKEND_VARIABLE, type DeviceCall, type DeviceMessage, LOSE_AFTER_VARIABLE } from './protocol.ts'
+import {
+  BACKEND_VARIABLE,
+  type DeviceCall,
+  type DeviceMessage,
+  DRIVER_VARIABLE,
+  LOSE_AFTER_VARIABLE,
+} from './protocol.ts'
 
 export interface DeviceListener {
   opened(info: DeviceInfo): void
@@ -91,6 +97,7 @@ function variablesOf({ backend = null, vulkanDriver = null, loseAfter }: GpuSett
   if (vulkanDriver !== null) {
     variables.VK_ICD_FILENAMES = vulkanDriver
     variables.VK_DRIVER_FILES = vulkanDriver
+    variables[DRIVER_VARIABLE] = 'true'
   }
   return variables
 }

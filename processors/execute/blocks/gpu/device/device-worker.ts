@@ -12,6 +12,7 @@ import {
   BACKEND_VARIABLE,
   type DeviceCall,
   type DeviceMessage,
+  DRIVER_VARIABLE,
   type ItemResult,
   LOSE_AFTER_VARIABLE,
 } from './protocol.ts'
@@ -33,7 +34,7 @@ await main()
 async function main(): Promise<void> {
   const wanted = BACKENDS.find((backend) => backend === process.env[BACKEND_VARIABLE]) ?? null
   try {
-    const backend = await openBackend(wanted)
+    const backend = await openBackend(wanted, process.env[DRIVER_VARIABLE] !== undefined)
     backend.onLost((reason) => {
       isLost = true
       say({ kind: 'lost', reason }, () => process.exit(0))

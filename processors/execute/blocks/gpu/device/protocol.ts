@@ -28,5 +28,7 @@ export type DeviceMessage =
 
 /** Variables by which the engine sets the process up. */
 export const BACKEND_VARIABLE = 'BEAMLINE_GPU_BACKEND'
+/** Set where a driver is asked for: then one in software is taken too. */
+export const DRIVER_VARIABLE = 'BEAMLINE_GPU_DRIVER_GIVEN'
 /** For tests: the device is lost after so many calls. */
 export const LOSE_AFTER_VARIABLE = 'BEAMLINE_GPU_LOSE_AFTER'

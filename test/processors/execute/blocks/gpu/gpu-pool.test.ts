@@ -69,6 +69,12 @@ describe('steps that gather', () => {
     expect(told.sizes).toEqual([JOINED_MAX])
   })
 
+  test('go alone where that is set', async () => {
+    const { run, told } = watched({ gatherMs: 100_000, joinedMax: 1 })
+    await Promise.all([run(double(1)), run(double(2))])
+    expect(told.sizes).toEqual([1, 1])
+  })
+
   test('kernels of users go together within a tenant only', async () => {
     const { run, told } = watched({ gatherMs: 50 })
     const own = (n: number) => ({ kernel: 'custom', source: 'function (n) { return n; }', inputs: { n }, size: [2] })
