@@ -12,10 +12,12 @@ type Json = { readonly [name: string]: unknown }
 /** What any route may answer. */
 const ALWAYS: readonly ErrorCode[] = ['internal', 'unavailable']
 
-const TAGS: { readonly [tag: string]: string } = {
+/** What routes are about, in the order of the documents. */
+export const TAGS: { readonly [tag: string]: string } = {
   runs: 'Start runs, look at them, end them.',
   flows: 'Documents that say what runs do.',
   'dead letters': 'What failed for good, and what becomes of it.',
+  operations: 'One action on everything that a query finds.',
   topics: 'The log itself.',
   tenants: 'Limits and shares.',
   workers: 'Who executes steps.',
