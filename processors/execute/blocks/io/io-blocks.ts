@@ -91,7 +91,11 @@ function serviceBlocks({ tools, egress, settings, connections }: Shared): IoBloc
     kafkaProduceBlock(tools, settings.kafka ?? null),
     emailBlock({ tools, egress, connections }),
   ]
-  return { blocks, close: async () => clients.close() }
+  const close = async (): Promise<void> => {
+    clients.close()
+    await settings.kafka?.close?.()
+  }
+  return { blocks, close }
 }
 
 function sqlBlocks({ tools, egress, settings, connections }: Shared): IoBlocks {

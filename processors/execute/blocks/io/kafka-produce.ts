@@ -13,12 +13,14 @@ export interface KafkaMessage {
   readonly partition: number | null
 }
 
-/**
- * Whoever has a Kafka client. It refuses topics that are not for steps (those of the engine among them) with `TOPIC_REFUSED`, rejects with
- * `KAFKA_FAILED` when the message may not have been stored, and honours the signal.
- */
+/** Whoever has a Kafka client. */
 export interface KafkaPort {
+  /**
+   * Resolves once the message is stored. Rejects with an error of code `TOPIC_REFUSED` for topics that are not for steps (those of the engine among
+   * them) or not there, and with any other when the message may not have been stored.
+   */
   produce(tenant: string, message: KafkaMessage, signal: AbortSignal): Promise<KafkaPosition>
+  close?(): Promise<void>
 }
 
 export interface KafkaPosition {
@@ -110,6 +112,8 @@ export function kafkaProduceBlock(tools: BlockTools, port: KafkaPort | null): Bl
 }
 
 function failed(cause: unknown): BlockError {
+  if ((cause as { code?: unknown }).code === 'TOPIC_REFUSED')
+    return new BlockError('TOPIC_REFUSED', (cause as Error).message, { cause })
   return new BlockError('KAFKA_FAILED', `the message was not stored: ${String((cause as Error).message)}`, { cause })
 }
 
