@@ -10,8 +10,9 @@ import { createTaskLog } from './connectors/logging/task-log.ts'
 import { withoutRepeats } from './connectors/logging/without-repeats.ts'
 import { createExecutorMetrics } from './connectors/metrics/executor-metrics.ts'
 import { createGpuMetrics } from './connectors/metrics/gpu-metrics.ts'
-import { createGatewayMetrics, createRegistry, gaugeOf } from './connectors/metrics/metrics.ts'
+import { createGatewayMetrics, createRegistry } from './connectors/metrics/metrics.ts'
 import { createReadModelMetrics } from './connectors/metrics/read-model-metrics.ts'
+import { createStateMetrics } from './connectors/metrics/state-metrics.ts'
 import { createTaskMetrics } from './connectors/metrics/task-metrics.ts'
 import { type LogChoice, type OpenedLog, openLog } from './connectors/open-log.ts'
 import { type OpenedReadModel, openReadModel, type ReadModelChoice } from './connectors/read-model/open-read-model.ts'
@@ -31,8 +32,9 @@ import { describeBlock } from './processors/execute/blocks/describe.ts'
 import { openBlocks } from './processors/execute/blocks/registry.ts'
 import { type BlockSettings, blockSettingsOf } from './processors/execute/blocks/settings.ts'
 import type { Pool } from './schemas/topics.ts'
-import type { Log } from './topology/log/port.ts'
-import { sampleLoad } from './topology/node/load.ts'
+import type { Log, PartitionInfo } from './topology/log/port.ts'
+import { backlogOf } from './topology/node/backlog.ts'
+import { type NodeLoad, sampleLoad } from './topology/node/load.ts'
 import { Node, type PoolRole } from './topology/node/node.ts'
 import { untilReachable } from './topology/node/until-reachable.ts'
 import { Intake } from './topology/task/intake.ts'
@@ -153,7 +155,9 @@ class Beamline {
     const opened = await this.#openLog()
     this.#readModel = await this.#openReadModel(opened)
     const node = await this.#startNode(opened)
-    const gateway = front === null ? null : this.#createGateway(front, opened, node)
+    const load = sampleLoad(opened.log, node, environment, LOAD_REFRESH_MS[opened.kind])
+    const gateway = front === null ? null : this.#createGateway(front, opened, load)
+    this.#measureState(opened, node, load, gateway)
     await gateway?.serve()
     this.#waitsFor = null
     if (examples && gateway !== null) this.#waitsFor = 'the example flows are being published'
@@ -300,8 +304,20 @@ class Beamline {
     return pools.map((pool) => ({ pool, concurrency: concurrency?.[pool] ?? DEFAULT_CONCURRENCY[pool], blocks }))
   }
 
-  #createGateway(front: Front, { kind, log, subjects }: OpenedLog, node: Node): Gateway {
-    const load = sampleLoad(log, node, environment, LOAD_REFRESH_MS[kind])
+  #measureState({ log }: OpenedLog, node: Node, load: () => NodeLoad, gateway: Gateway | null): void {
+    createStateMetrics(this.#registry, {
+      backlog: () => backlogOf(node.tasks),
+      undecided: () => load().undecided,
+      readModelLag: async () => {
+        const positions = this.#readModel?.readModel.positions()
+        return positions === undefined ? null : eventsAfter(positions, await log.describe())
+      },
+      streamClients: () => gateway?.live.clients ?? 0,
+      capacity: Object.fromEntries(this.#poolRoles([]).map(({ pool, concurrency }) => [pool, concurrency])),
+    })
+  }
+
+  #createGateway(front: Front, { log, subjects }: OpenedLog, load: () => NodeLoad): Gateway {
     const gateway = createGateway({
       log,
       readModel: this.#readModel!.readModel,
@@ -321,8 +337,6 @@ class Beamline {
     })
     this.#closers.push(gateway.close)
     registerBlocks(gateway.app, this.#blocks.map(describeBlock))
-    const clients = (): number => gateway.live.clients
-    gaugeOf(this.#registry, 'beamline_stream_clients', 'Clients that follow the stream of events.', clients)
     if (subjects !== null) registerSchemaRegistry(gateway.app, subjects)
     return gateway
   }
@@ -348,6 +362,14 @@ class Beamline {
       },
     })
   }
+}
+
+function eventsAfter(positions: readonly number[], partitions: readonly PartitionInfo[]): number {
+  const events = partitions.filter(({ topic }) => topic === 'events')
+  return events.reduce(
+    (lag, { partition, nextOffset }) => lag + Math.max(0, nextOffset - (positions[partition] ?? 0)),
+    0,
+  )
 }
 
 /** The example flows that come with the package, by file name. */

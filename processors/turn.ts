@@ -80,16 +80,18 @@ export interface Turn {
 
 export type Headers = { readonly [name: string]: string }
 
-export type CounterName =
-  | 'late_results_dropped'
-  | 'late_commands_dropped'
-  | 'duplicate_submissions'
-  | 'idempotency_evictions'
-  | 'sticky_hits'
-  | 'sticky_misses'
-  | 'records_forwarded'
-  | 'step_retries'
-  | 'dead_letters_evicted'
+export const COUNTER_NAMES = [
+  'late_results_dropped',
+  'late_commands_dropped',
+  'duplicate_submissions',
+  'idempotency_evictions',
+  'sticky_hits',
+  'sticky_misses',
+  'records_forwarded',
+  'step_retries',
+  'dead_letters_evicted',
+] as const
+export type CounterName = (typeof COUNTER_NAMES)[number]
 
 /** A log record as a processor may need it when it refuses it. */
 export interface SourceRecord {

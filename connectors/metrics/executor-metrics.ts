@@ -2,12 +2,15 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Pool } from '../../schemas/topics.ts'
 import type { ExecutorObserver } from '../../topology/executor/observer.ts'
+import { TopKeys } from './top-keys.ts'
 
 const STEP_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300]
 const WAIT_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120]
 
 /** Flows choose their own error codes; beyond this many they are counted together. */
 const MAX_ERROR_CODES = 200
+const COUNTED_TENANTS = 200
+const SHOWN_TENANTS = 20
 
 interface StepHandles {
   readonly received: Counter.Internal
@@ -36,6 +39,18 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
   const partitions = gauge('beamline_pool_partitions', 'Partitions of the pool that this process has.')
   const unreported = gauge('beamline_unreported_result_bytes', 'Results that wait to be durable.')
   const trouble = counter('beamline_executor_events_total', 'Unusual events of executors.', ['pool', 'event'])
+  const orphans = gauge('beamline_orphaned_steps', 'Blocks that did not end when they were told to, and run on.')
+  const tenants = new TopKeys(COUNTED_TENANTS)
+  new Gauge({
+    name: 'beamline_tenant_steps',
+    help: `Steps ended since the start of this process, of the ${SHOWN_TENANTS} tenants with the most; a little too low where there are many.`,
+    labelNames: ['tenant_id'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [tenant, steps] of tenants.top(SHOWN_TENANTS)) this.labels(tenant).set(steps)
+    },
+  })
   const handles = new Map<string, StepHandles>()
   const codes = new Set<string>()
   // Looking labels up costs more than counting, and steps are many: done once per pool and block.
@@ -70,6 +85,7 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
       else if (status === 'timeout') timedOut.labels(pool, block).inc()
       else if (status === 'cancelled') cancelled.labels(pool, block).inc()
       else failed.labels(pool, block, codeLabel(errorCode)).inc()
+      tenants.add(step.tenant)
       handle.duration.observe(step.durationMs / 1000)
       handle.wait.observe(step.waitedMs / 1000)
       next?.finished(step)
@@ -79,6 +95,7 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
       queued.labels(pool).set(load.queued)
       partitions.labels(pool).set(load.partitions)
       unreported.labels(pool).set(load.unreportedBytes)
+      orphans.labels(pool).set(load.orphans)
       next?.load(pool, load)
     },
     assigned: (pool, partition) => next?.assigned(pool, partition),

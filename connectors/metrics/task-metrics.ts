@@ -1,17 +1,27 @@
 /** What tasks tell, counted. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { TaskObserver, TaskPhase } from '../../topology/task/observer.ts'
+import { COUNTER_NAMES, type TaskObserver, type TaskPhase } from '../../topology/task/observer.ts'
 
 type CounterName = Parameters<TaskObserver['counted']>[1]
 
 const COMMIT_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
+const LAG_BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 3600]
 const PHASES: readonly TaskPhase[] = ['opening', 'restoring', 'running', 'draining', 'stopped']
 
-/** Counters that the older systems had under these names. */
-const KNOWN_NAMES: { readonly [N in CounterName]?: readonly [name: string, help: string] } = {
+/** Some have names that the older systems had. */
+const COUNTERS: { readonly [N in CounterName]: readonly [name: string, help: string] } = {
   sticky_hits: ['router_sticky_hits_total', 'Steps that went to the worker of their sticky key.'],
   sticky_misses: ['router_sticky_miss_total', 'Steps with a sticky key whose worker was not there.'],
   duplicate_submissions: ['router_idempotency_hit_total', 'Submissions that were accepted before.'],
+  late_results_dropped: ['beamline_late_results_dropped_total', 'Ends of attempts that were not awaited any more.'],
+  late_commands_dropped: ['beamline_late_commands_dropped_total', 'Commands about what had ended already.'],
+  idempotency_evictions: [
+    'beamline_idempotency_evictions_total',
+    'Idempotency keys that were forgotten before their time.',
+  ],
+  records_forwarded: ['beamline_records_forwarded_total', 'Records passed on to the task whose they are.'],
+  step_retries: ['beamline_step_retries_total', 'Attempts that failed and are followed by another.'],
+  dead_letters_evicted: ['beamline_dead_letters_evicted_total', 'Dead letters that were given up for want of room.'],
 }
 
 /** `next` is told everything too, e.g. for logs. */
@@ -40,15 +50,13 @@ export function createTaskMetrics(registry: Registry, next?: TaskObserver): Task
   const phases = gauge('beamline_task_phase', '1 for the phase the task is in.', ['task', 'phase'])
   const restored = gauge('beamline_task_restored_keys', 'State entries at the last restore.', ['task'])
   const restoreTime = gauge('beamline_task_restore_seconds', 'Duration of the last restore.', ['task'])
-  const counted = new Map<CounterName, Counter>()
-  const counterOf = (name: CounterName): Counter => {
-    let known = counted.get(name)
-    if (known === undefined) {
-      known = counter(...(KNOWN_NAMES[name] ?? [`beamline_${name}_total`, `Count of ${name.replaceAll('_', ' ')}.`]))
-      counted.set(name, known)
-    }
-    return known
-  }
+  const lag = new Histogram({
+    name: 'beamline_task_lag_seconds',
+    help: 'Age of the oldest record of a commit, from its append to its decision.',
+    buckets: LAG_BUCKETS,
+    registers,
+  })
+  const counted = new Map(COUNTER_NAMES.map((name) => [name, counter(...COUNTERS[name])]))
   return {
     phase(taskId, phase) {
       for (const other of PHASES) phases.labels(String(taskId), other).set(other === phase ? 1 : 0)
@@ -68,10 +76,11 @@ export function createTaskMetrics(registry: Registry, next?: TaskObserver): Task
       commits.inc()
       decideTime.inc(stats.decideMs / 1000)
       commitTime.observe(stats.commitMs / 1000)
+      lag.observe(Math.max(0, stats.lagMs) / 1000)
       next?.committed(stats)
     },
     counted(taskId, name, by) {
-      counterOf(name).inc(by)
+      counted.get(name)?.inc(by)
       next?.counted(taskId, name, by)
     },
     deadLettered(taskId, topic, offset, code, message) {

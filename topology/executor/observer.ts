@@ -1,6 +1,7 @@
 /** What an executor tells; metrics and logs hang off it. Every method is called after the fact and must not throw. */
 
 import type { BlockLogLine } from '../../processors/execute/block.ts'
+import type { TenantId } from '../../schemas/ids.ts'
 import type { Json } from '../../schemas/json.ts'
 import type { ExecuteStep } from '../../schemas/records/execute.ts'
 import type { AttemptStatus } from '../../schemas/records/result.ts'
@@ -9,6 +10,7 @@ import type { Pool } from '../../schemas/topics.ts'
 export interface FinishedStep {
   readonly pool: Pool
   readonly block: string
+  readonly tenant: TenantId
   readonly status: AttemptStatus
   readonly errorCode: string | null
   readonly durationMs: number

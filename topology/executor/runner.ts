@@ -248,6 +248,7 @@ export class Runner {
     observer.finished({
       pool,
       block: attempt.step.block,
+      tenant: attempt.step.tenant,
       status,
       errorCode: error?.code ?? null,
       durationMs: environment.monotonic() - attempt.startedAt,

@@ -57,6 +57,7 @@ export class Batch {
   #controlCurrentFor: { readonly topic: TaskTopic; readonly offset: number } | null = null
   #decided = 0
   #decideMs = 0
+  #lagMs = 0
 
   /** `careful`: see {@link Decider.careful}. */
   constructor(config: TaskConfig, state: TaskState, log: TaskLog, listener: BatchListener, careful: boolean) {
@@ -122,6 +123,7 @@ export class Batch {
       fused: appends.reduce((fused, record) => (record.handled ? fused + 1 : fused), 0),
       writes: changelog.length,
       decideMs: this.#decideMs,
+      lagMs: this.#lagMs,
     }
     const counts = [...turn.counts]
     const { unstored } = turn
@@ -132,6 +134,7 @@ export class Batch {
     turn.counts.clear()
     this.#decided = 0
     this.#decideMs = 0
+    this.#lagMs = 0
     return { request: { appends, changelog, offsets: this.#changedOffsets() }, stats, counts, traced, unstored }
   }
 
@@ -175,6 +178,7 @@ export class Batch {
       }
       this.#forgetPayloads()
       inbox.take()
+      this.#lagMs = Math.max(this.#lagMs, this.#turn.now - record.timestampMs)
       this.#decided++
     }
   }

@@ -3,6 +3,8 @@ import type { TracedEnd } from '../../processors/traced.ts'
 import type { CounterName } from '../../processors/turn.ts'
 import type { TaskTopic } from '../../schemas/topics.ts'
 
+export { COUNTER_NAMES } from '../../processors/turn.ts'
+
 export type TaskPhase = 'opening' | 'restoring' | 'running' | 'draining' | 'stopped'
 
 export interface CommitStats {
@@ -14,6 +16,8 @@ export interface CommitStats {
   readonly writes: number
   readonly decideMs: number
   readonly commitMs: number
+  /** Age of the oldest record among those decided, when it was decided. 0 if there were due rows alone. */
+  readonly lagMs: number
 }
 
 export interface TaskObserver {

@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { createExecutorMetrics } from '../../../connectors/metrics/executor-metrics.ts'
 import { createGatewayMetrics, createRegistry, gaugeOf } from '../../../connectors/metrics/metrics.ts'
 import { createTaskMetrics } from '../../../connectors/metrics/task-metrics.ts'
+import { DEFAULT_TENANT } from '../../../schemas/ids.ts'
 import { type ExecutorObserver, type FinishedStep, SILENT_OBSERVER } from '../../../topology/executor/observer.ts'
 
 const registry = () => createRegistry({ processMetrics: false })
-const stats = { taskId: 1, records: 3, emitted: 9, fused: 6, writes: 12, decideMs: 2, commitMs: 4 }
+const stats = { taskId: 1, records: 3, emitted: 9, fused: 6, writes: 12, decideMs: 2, commitMs: 4, lagMs: 20 }
 const step: FinishedStep = {
   pool: 'io',
   block: 'http',
+  tenant: DEFAULT_TENANT,
   status: 'success',
   errorCode: null,
   durationMs: 20,

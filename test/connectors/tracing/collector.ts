@@ -103,12 +103,12 @@ function attributesOf(pairs: readonly Buffer[]): ReceivedSpan['attributes'] {
   return Object.fromEntries(
     pairs.map((pair) => {
       const fields = fieldsOf(pair)
-      return [bytes(fields, 1).toString(), valueOf(fieldsOf(bytes(fields, 2)))]
+      return [bytes(fields, 1).toString(), anyValue(fieldsOf(bytes(fields, 2)))]
     }),
   )
 }
 
-function valueOf(fields: Message): string | number | boolean {
+function anyValue(fields: Message): string | number | boolean {
   const { field, value } = fields[0]!
   if (field === 1) return (value as Buffer).toString()
   if (field === 2) return value === 1n
@@ -119,7 +119,9 @@ function spansOf(body: Buffer): ReceivedSpan[] {
   return all(fieldsOf(body), 1).flatMap((part) => {
     const ofResource = fieldsOf(part)
     const resource = attributesOf(all(fieldsOf(bytes(ofResource, 1)), 1))
-    return all(ofResource, 2).flatMap((scope) => all(fieldsOf(scope), 2).map((span) => spanOf(fieldsOf(span), resource)))
+    return all(ofResource, 2).flatMap((scope) =>
+      all(fieldsOf(scope), 2).map((span) => spanOf(fieldsOf(span), resource)),
+    )
   })
 }
 

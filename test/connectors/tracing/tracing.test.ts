@@ -42,8 +42,19 @@ async function start(share = 1): Promise<void> {
     dataFolder: folder,
     port: 0,
     partitions: 2,
-    tracing: { endpoint: collector.url, headers: { authorization: 'Bearer 1' }, share, service: 'test', attributes: {} },
-    logger: createLogger({ environment, level: 'debug', format: 'json', output: { write: (line) => logged.push(line) } }),
+    tracing: {
+      endpoint: collector.url,
+      headers: { authorization: 'Bearer 1' },
+      share,
+      service: 'test',
+      attributes: {},
+    },
+    logger: createLogger({
+      environment,
+      level: 'debug',
+      format: 'json',
+      output: { write: (line) => logged.push(line) },
+    }),
     blocks: { egress: { allow: ['127.0.0.1'] } },
   })
 }
@@ -126,7 +137,9 @@ describe('a run', () => {
         'error.type': 'HTTP_ERROR',
       },
     })
-    expect(called.map(({ traceparent }) => traceparent)).toEqual(attempts.map(({ spanId }) => `00-${TRACE}-${spanId}-01`))
+    expect(called.map(({ traceparent }) => traceparent)).toEqual(
+      attempts.map(({ spanId }) => `00-${TRACE}-${spanId}-01`),
+    )
     expect(collector.requests[0]).toMatchObject({ url: '/v1/traces', headers: { authorization: 'Bearer 1' } })
     expect(spans).toHaveLength(5)
   })
