@@ -2,8 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import type { BlobChoice } from './connectors/blobs/open-blobs.ts'
+import { realEnvironment } from './connectors/environment.ts'
 import type { LogChoice, RegistryChoice } from './connectors/open-log.ts'
 import type { ReadModelChoice } from './connectors/read-model/open-read-model.ts'
+import { createStepKafka, type StepKafka } from './connectors/step-kafka/step-kafka.ts'
 import {
   attributesOfVariables,
   shareOfVariables,
@@ -14,7 +17,7 @@ import {
 import { resolveSecret, type Secret, type SecretSources } from './gateway/config/secret.ts'
 import type { Config } from './gateway/config/settings.ts'
 import type { OlderOptions } from './gateway/older/options.ts'
-import type { BeamlineConfig } from './main.ts'
+import type { BeamlineConfig, BlobConfig } from './main.ts'
 import { secretsOfEnvironment } from './processors/execute/blocks/secrets/source.ts'
 import { type BlockSettings, connectionsOf } from './processors/execute/blocks/settings.ts'
 import type { TopologyOptions } from './topology/topology.ts'
@@ -41,6 +44,7 @@ export function configure(config: Config, variables: Variables): BeamlineConfig 
     }),
     blocks: blocksOf(config, variables),
     topology: topologyOf(config),
+    blobs: blobsOf(config, variables),
     admission: {
       maxUndecided: config['limits.undecided'],
       maxUnfinishedRuns: config['limits.unfinished_runs'],
@@ -197,6 +201,8 @@ function blocksOf(config: Config, variables: Variables): BlockSettings {
     http: { proxy: config.proxy },
     customFolder: config['blocks.folder'],
     ...defined({ cpuThreads: config['blocks.threads'] }),
+    gpu: { backend: config['gpu.backend'], vulkanDriver: config['gpu.driver'] },
+    kafka: stepKafkaOf(config, variables),
     scripts: {
       memoryMb: Math.ceil(config['scripts.memory'] / 2 ** 20),
       maxMs: config['scripts.timeout'],
@@ -208,6 +214,52 @@ function blocksOf(config: Config, variables: Variables): BlockSettings {
       store: file === null || key === null ? null : { file, key: secretOf('secrets.key', key, variables) },
     },
   }
+}
+
+function blobsOf(config: Config, variables: Variables): BlobConfig {
+  return {
+    place: blobPlaceOf(config, variables),
+    inlineBytes: config['blobs.inline'],
+    payloadBytes: config['blobs.payload'],
+    maxBytes: config['blobs.max_size'],
+    keepMs: config['blobs.keep'],
+  }
+}
+
+function blobPlaceOf(config: Config, variables: Variables): BlobChoice {
+  const { 'blobs.endpoint': endpoint, 'blobs.bucket': bucket } = config
+  const { 'blobs.access_key': accessKey, 'blobs.secret_key': secretKey } = config
+  if (
+    config['blobs.kind'] === 'folder' ||
+    endpoint === null ||
+    bucket === null ||
+    accessKey === null ||
+    secretKey === null
+  ) {
+    return { kind: 'folder', folder: config['blobs.folder'] ?? join(config.data, 'blobs') }
+  }
+  const options = {
+    endpoint,
+    bucket,
+    accessKey,
+    secretKey: secretOf('blobs.secret_key', secretKey, variables),
+    region: config['blobs.region'],
+    prefix: config['blobs.prefix'],
+    pathStyle: config['blobs.path_style'],
+    spoolFolder: join(config.data, 'blob-spool', String(process.pid)),
+  }
+  return { kind: 's3', options }
+}
+
+/** Steps write to the cluster that the settings name, whether the log is on it or not. */
+function stepKafkaOf(config: Config, variables: Variables): StepKafka | null {
+  if (config['kafka.brokers'] === null) return null
+  const { kafka, prefix = '' } = kafkaOptions(config, variables)
+  return createStepKafka({
+    kafka: { ...kafka, clientId: `${kafka.clientId}-steps` },
+    environment: realEnvironment,
+    reservedPrefix: prefix,
+  })
 }
 
 function topologyOf(config: Config): TopologyOptions {

@@ -32,6 +32,7 @@ const GROUPS: { readonly [group: string]: string } = {
   schema_registry: 'Schema registry',
   egress: 'What steps may call',
   blocks: 'Blocks',
+  gpu: 'Kernels',
   scripts: 'Scripts',
   secrets: 'Secrets of steps',
   limits: 'Limits',

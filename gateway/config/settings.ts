@@ -65,7 +65,10 @@ export const SETTINGS = {
   'concurrency.cpu': many(null, 'Steps of the pool `cpu` that run at once. Without it: 4 for each core.'),
   'concurrency.gpu': many(32, 'Steps of the pool `gpu` that run at once.'),
 
-  'kafka.brokers': brokers(null, 'Brokers to begin with. Needed for `log: kafka`.'),
+  'kafka.brokers': brokers(
+    null,
+    'Brokers to begin with. Needed for `log: kafka`; steps of `kafka.produce` write there on any log.',
+  ),
   'kafka.prefix': text('beamline.', 'Begins the names of topics, groups and transactional ids.'),
   'kafka.deployment': text(
     null,
@@ -146,6 +149,14 @@ export const SETTINGS = {
     null,
     'Threads for scripts and expressions, and for each custom block. Without it: one less than there are cores.',
   ),
+  'gpu.backend': choice(['webgpu', 'headlessgl', 'webasm', 'cpu'])(
+    null,
+    'What kernels run on. Without it: the best one that computes, see `gpu.md`.',
+  ),
+  'gpu.driver': text(
+    null,
+    'File that describes the Vulkan driver for kernels, `..._icd.json`. Without it: the one that is installed.',
+  ),
   'scripts.memory': size(MIB, 2 ** 30)(64 * MIB, 'Memory that a script may use.'),
   'scripts.timeout': duration(1, DAY)(MINUTE, 'How long a script may take, whatever its step says.'),
   'scripts.trusted': flag(
@@ -155,6 +166,29 @@ export const SETTINGS = {
   'secrets.folder': text(null, 'Folder with a file for each secret that steps may name.'),
   'secrets.store': text(null, 'File with encrypted secrets that steps may name.'),
   'secrets.key': secret(null, 'Key of `secrets.store`.'),
+
+  'blobs.kind': choice(['folder', 's3'])(
+    'folder',
+    'Where large values lie: in a folder, which processes of one deployment must share, or in a bucket that speaks S3.',
+  ),
+  'blobs.folder': text(null, 'The folder. Without it: `blobs` in the data folder.'),
+  'blobs.endpoint': url(['http:', 'https:'])(null, 'Address of the S3 server. Needed for `blobs.kind: s3`.'),
+  'blobs.bucket': text(null, 'The bucket, which must be there. Needed for `blobs.kind: s3`.'),
+  'blobs.region': text('us-east-1', 'Region of the bucket.'),
+  'blobs.prefix': text('', 'Begins the names of objects. Deployments that share a bucket need different ones.'),
+  'blobs.access_key': text(null, 'Who this process is to the S3 server. Needed for `blobs.kind: s3`.'),
+  'blobs.secret_key': secret(null, 'Its secret. Needed for `blobs.kind: s3`.'),
+  'blobs.path_style': flag(true, 'The bucket stands in the path of addresses, not in the name of the host.'),
+  'blobs.inline': size(1024, MIB)(
+    64 * 2 ** 10,
+    'Larger inputs and outputs of runs and outputs of steps lie beside the log. The same in every process.',
+  ),
+  'blobs.payload': size(MIB, 64 * MIB)(4 * MIB, 'Largest output of a step, wherever it lies.'),
+  'blobs.max_size': size(MIB, 2 ** 40)(2 ** 30, 'Largest blob.'),
+  'blobs.keep': duration(HOUR, YEARS)(
+    DAY,
+    'How long a blob stays that no run refers to, so that there is time to start one.',
+  ),
 
   'limits.undecided': many(
     500_000,

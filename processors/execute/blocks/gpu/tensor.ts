@@ -65,8 +65,15 @@ export function encodeTensor(
     if (!Number.isFinite(values[i])) throw notFinite('the result', values[i]!, i)
   }
   const rounded = type === 'f32' ? values : roundTo(values, type)
-  if (encoding === 'array') return { type, shape: [...shape], data: Array.from(rounded) }
+  if (encoding === 'array') return { type, shape: [...shape], data: listOf(rounded) }
   return { type, shape: [...shape], data: bytesOf(rounded).toString('base64') }
+}
+
+/** Many times faster than `Array.from`. */
+function listOf(values: Float32Array | Int32Array | Uint8ClampedArray): number[] {
+  const list = new Array<number>(values.length)
+  for (let i = 0; i < values.length; i++) list[i] = values[i]!
+  return list
 }
 
 function roundTo(values: Float32Array, type: 'i32' | 'u8'): Int32Array | Uint8ClampedArray {

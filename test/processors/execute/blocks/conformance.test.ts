@@ -85,6 +85,8 @@ function longInput(type: string): Json | undefined {
       return { code: 'for (;;);' }
     case 'transform':
       return { data: ['x'.repeat(4_000_000)], pick: { x: ENDLESS } }
+    case 'kernel':
+      return { kernel: 'monte-carlo', formula: 'Math.tan(x)', variables: { x: 'normal' }, samples: 1_000_000_000 }
     case 'jmespath':
       return { expression: ENDLESS, data: ['x'.repeat(4_000_000)] }
     case 'http':
