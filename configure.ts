@@ -244,7 +244,7 @@ function blobPlaceOf(config: Config, variables: Variables): BlobChoice {
     accessKey,
     secretKey: secretOf('blobs.secret_key', secretKey, variables),
     region: config['blobs.region'],
-    prefix: config['blobs.prefix'],
+    prefix: config['blobs.prefix'] ?? '',
     pathStyle: config['blobs.path_style'],
     spoolFolder: join(config.data, 'blob-spool', String(process.pid)),
   }

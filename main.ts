@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type BlobChoice, openBlobs } from './connectors/blobs/open-blobs.ts'
 import { realEnvironment as environment } from './connectors/environment.ts'
 import { createExecutorLog } from './connectors/logging/executor-log.ts'
 import { createLogger, type Logger } from './connectors/logging/logger.ts'
@@ -32,6 +33,8 @@ import { describeBlock } from './processors/execute/blocks/describe.ts'
 import { openBlocks } from './processors/execute/blocks/registry.ts'
 import { type BlockSettings, blockSettingsOf } from './processors/execute/blocks/settings.ts'
 import type { Pool } from './schemas/topics.ts'
+import { MAX_BLOB_BYTES } from './topology/blobs/block-blobs.ts'
+import { Payloads } from './topology/blobs/payloads.ts'
 import type { Log, PartitionInfo } from './topology/log/port.ts'
 import { backlogOf } from './topology/node/backlog.ts'
 import { type NodeLoad, sampleLoad } from './topology/node/load.ts'
@@ -41,6 +44,18 @@ import { Intake } from './topology/task/intake.ts'
 import type { CommitStats } from './topology/task/observer.ts'
 import { createTopology, type TopologyOptions } from './topology/topology.ts'
 import type { Tracing } from './topology/tracing/port.ts'
+
+export interface BlobConfig {
+  readonly place: BlobChoice
+  /** Larger inputs and outputs lie beside the log. Default 64 KiB. */
+  readonly inlineBytes?: number
+  /** Largest output of a step. Default 4 MiB. */
+  readonly payloadBytes?: number
+  /** Largest blob. Default 1 GiB. */
+  readonly maxBytes?: number
+  /** How long a blob stays that nothing refers to. Default 1 day. */
+  readonly keepMs?: number
+}
 
 export interface BeamlineConfig {
   /** Of the embedded log, the read model on SQLite and snapshots. */
@@ -65,6 +80,8 @@ export interface BeamlineConfig {
   readonly concurrency?: Partial<Record<Pool, number>>
   /** What blocks may dial, secrets, connections; default: from variables of the process. */
   readonly blocks?: BlockSettings
+  /** Default: `blobs` in the data folder. */
+  readonly blobs?: BlobConfig
   readonly topology?: TopologyOptions
   readonly admission?: Pick<AdmissionLimits, 'maxUndecided' | 'maxUnfinishedRuns'>
   readonly gateway?: GatewayOptions
@@ -133,6 +150,7 @@ class Beamline {
   #node: Node | null = null
   #blocks: PoolRole['blocks'] = []
   #readModel: OpenedReadModel | null = null
+  #payloads: Payloads | null = null
   #tracing: Tracing | null = null
   #stopped: Error | null = null
   readonly #ending = new AbortController()
@@ -153,6 +171,7 @@ class Beamline {
     const health = healthPort === null ? null : await this.#openFront(healthPort)
     await this.#openTracing()
     const opened = await this.#openLog()
+    this.#payloads = await this.#openBlobs()
     this.#readModel = await this.#openReadModel(opened)
     const node = await this.#startNode(opened)
     const load = sampleLoad(opened.log, node, environment, LOAD_REFRESH_MS[opened.kind])
@@ -221,6 +240,17 @@ class Beamline {
     return opened
   }
 
+  async #openBlobs(): Promise<Payloads> {
+    const { dataFolder, blobs } = this.#config
+    const place = blobs?.place ?? { kind: 'folder', folder: join(dataFolder, 'blobs') }
+    const store = await openBlobs(place, environment)
+    this.#closers.push(() => store.close())
+    return new Payloads(store, {
+      ...(blobs?.inlineBytes === undefined ? {} : { inlineBytes: blobs.inlineBytes }),
+      ...(blobs?.payloadBytes === undefined ? {} : { maxBytes: blobs.payloadBytes }),
+    })
+  }
+
   #problems(component: string): (message: string) => void {
     return withoutRepeats(environment, (message) => this.#logger.warn({ component }, message))
   }
@@ -263,6 +293,7 @@ class Beamline {
     this.#closers.push(() => blocks.close())
     const metrics = createTaskMetrics(this.#registry, createTaskLog(this.#logger))
     const tracing = this.#tracing
+    const payloads = this.#payloads!
     const node = new Node({
       log,
       environment,
@@ -281,9 +312,15 @@ class Beamline {
       },
       ...(tracing === null ? {} : { tracing }),
       executorObserver: createExecutorMetrics(this.#registry, createExecutorLog(this.#logger)),
-      executorOptions: { drainMs: graceMs },
+      executorOptions: {
+        drainMs: graceMs,
+        payloads,
+        outputLimitBytes: payloads.maxBytes,
+        blobLimitBytes: this.#config.blobs?.maxBytes ?? MAX_BLOB_BYTES,
+      },
       taskOptions: {
         intake: this.#intake,
+        payloads,
         snapshots: fileSnapshots(snapshotFolder ?? join(dataFolder, 'snapshots'), (reason) =>
           this.#logger.warn({}, reason),
         ),
@@ -332,6 +369,11 @@ class Beamline {
       waitsFor: () => this.#reason(),
       isStopping: () => this.#stopping,
       front,
+      blobs: {
+        store: this.#payloads!.store,
+        payloads: this.#payloads!,
+        maxBytes: this.#config.blobs?.maxBytes ?? MAX_BLOB_BYTES,
+      },
       ...(this.#config.gateway === undefined ? {} : { options: this.#config.gateway }),
       ...(this.#tracing === null ? {} : { tracing: this.#tracing }),
     })

@@ -1,4 +1,5 @@
 /** Refusals and failures as the gateway answers them. */
+import { BlobStoreError } from '../topology/blobs/port.ts'
 import { LogError } from '../topology/log/port.ts'
 import { ReadModelError } from '../topology/read-model/port.ts'
 
@@ -20,6 +21,7 @@ export const ERROR_STATUSES = {
   topic_not_writable: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
+  range_not_satisfiable: 416,
   rate_limit_exceeded: 429,
   internal: 500,
   decision_failed: 500,
@@ -65,6 +67,7 @@ export class RequestError extends Error {
 export function knownFailure(error: unknown): RequestError | null {
   if (error instanceof RequestError) return error
   if (error instanceof LogError) return logFailure(error)
+  if (error instanceof BlobStoreError) return blobFailure(error)
   if (error instanceof ReadModelError && error.code === 'CURSOR_INVALID') {
     return new RequestError('invalid_request', error.message, {
       details: { code: 'INVALID_PARAMETER', path: 'after' },
@@ -79,6 +82,21 @@ export function knownFailure(error: unknown): RequestError | null {
     })
   }
   return null
+}
+
+const BLOB_FAILURES = {
+  BLOB_NOT_FOUND: 'not_found',
+  BLOB_TOO_LARGE: 'payload_too_large',
+  BLOBS_UNAVAILABLE: 'unavailable',
+} as const satisfies { readonly [code: string]: ErrorCode }
+
+function blobFailure(error: BlobStoreError): RequestError {
+  const wait = error.code === 'BLOBS_UNAVAILABLE' ? { retryAfterS: 5 } : {}
+  return new RequestError(BLOB_FAILURES[error.code], error.message, {
+    details: { code: error.code },
+    ...wait,
+    cause: error,
+  })
 }
 
 function logFailure(error: LogError): RequestError {

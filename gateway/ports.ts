@@ -1,4 +1,5 @@
 /** What the gateway is given. */
+import type { BlobStore, PayloadReader } from '../topology/blobs/port.ts'
 import type { Environment } from '../topology/environment.ts'
 import type { Log } from '../topology/log/port.ts'
 import type { ReadModel } from '../topology/read-model/port.ts'
@@ -56,6 +57,13 @@ export interface GatewayOptions {
   readonly older?: OlderOptions
 }
 
+export interface GatewayBlobs {
+  readonly store: BlobStore
+  readonly payloads: PayloadReader
+  /** Largest blob that is taken. */
+  readonly maxBytes: number
+}
+
 export interface GatewayDependencies {
   readonly log: Log
   readonly readModel: ReadModel
@@ -74,6 +82,8 @@ export interface GatewayDependencies {
   readonly isStopping?: () => boolean
   /** A socket that listens already. */
   readonly front?: Front
+  /** Absent: there is no place for blobs, and no payload lies in any. */
+  readonly blobs?: GatewayBlobs
   readonly options?: GatewayOptions
 }
 

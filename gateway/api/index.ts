@@ -3,6 +3,7 @@ import * as olderDecide from '../older/api-decide.ts'
 import * as olderMessages from '../older/api-messages.ts'
 import { NOT_BUILT } from '../older/api-not-built.ts'
 import * as olderRegistry from '../older/api-registry.ts'
+import * as blobs from './blobs.ts'
 import * as blocks from './blocks.ts'
 import * as bulk from './bulk-operations.ts'
 import * as deadLetters from './dead-letters.ts'
@@ -58,6 +59,8 @@ export const API = {
   listBlocksOlder: blocks.listBlocksOlder,
   getBlockOlder: blocks.getBlockOlder,
   getBlockVersionOlder: blocks.getBlockVersionOlder,
+  putBlob: blobs.putBlob,
+  getBlob: blobs.getBlob,
   streamEvents: status.streamEvents,
   getHealth: status.getHealth,
   getHealthOlder: status.getHealthOlder,

@@ -6,6 +6,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 export const JSON_TYPE = 'application/json'
 export const LINES_TYPE = 'application/x-ndjson'
+export const BYTES_TYPE = 'application/octet-stream'
 export const STREAM_TYPE = 'text/event-stream'
 
 export interface Content<T> {

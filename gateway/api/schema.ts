@@ -41,6 +41,11 @@ export function text(description: string, more: JsonSchema = {}): Schema<string>
   return schema({ type: 'string', description, ...more })
 }
 
+/** Sent and received as they are. */
+export function bytes(description: string): Schema<Uint8Array> {
+  return schema({ type: 'string', format: 'binary', description })
+}
+
 export function integer(description: string, minimum?: number, maximum?: number): Schema<number> {
   return schema({ type: 'integer', description, ...bounds(minimum, maximum) })
 }

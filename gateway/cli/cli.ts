@@ -1,6 +1,7 @@
 /** The `beamline` command. */
 import { Command, CommanderError } from 'commander'
 import { addBackupCommands } from './backup-commands.ts'
+import { addBlobCommands } from './blob-commands.ts'
 import { addBlockCommands } from './block-commands.ts'
 import { CliError, EXIT, EXIT_HELP } from './cli-error.ts'
 import { addCompletionCommand } from './completion.ts'
@@ -62,6 +63,7 @@ export function buildCli(dependencies: CliDependencies, exitWith: (code: number)
   addDoctorCommand(program, act)
   addFlowCommands(program, act)
   addBlockCommands(program, act)
+  addBlobCommands(program, act)
   addRunCommands(program, act)
   addDlqCommands(program, act)
   addOperationCommands(program, act)

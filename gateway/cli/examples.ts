@@ -1,5 +1,5 @@
 /**
- * An example of every command, as it stands in its help and in docs/cli.md. They are run as they are by the tests, with `$RUN_ID`,
+ * An example of every command, as it stands in its help and in docs/cli.md. They are run as they are by the tests, with `$RUN_ID`, `$BLOB`,
  * `$FAILED_RUN_ID`, `$RUNNING_RUN_ID`, `$LETTER_ID` and `$OPERATION_ID` set.
  */
 import type { Command } from 'commander'
@@ -20,6 +20,8 @@ export const EXAMPLES: { readonly [command: string]: readonly string[] } = {
   'flow show': ['beamline flow show hello --flow-version 1'],
   'flow diff': ['beamline flow diff hello --from 1 --to 2'],
   'flow test': ['beamline flow test hello.test.yaml'],
+  'blob put': ['beamline blob put hello.yaml --type application/yaml'],
+  'blob get': ['beamline blob get $BLOB --out hello-again.yaml'],
   'blocks list': ['beamline blocks list'],
   'blocks show': ['beamline blocks show echo'],
   'run submit': [`beamline run submit hello --input '{"name": "Ada"}' --wait 30s`],

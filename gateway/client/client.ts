@@ -6,7 +6,7 @@
  *     const run = await client.getRun({ params: { run_id } })
  */
 import { API, type Api } from '../api/index.ts'
-import { LINES_TYPE, type Operation, STREAM_TYPE } from '../api/operation.ts'
+import { BYTES_TYPE, LINES_TYPE, type Operation, STREAM_TYPE } from '../api/operation.ts'
 import { readEvents } from './event-stream.ts'
 import type { Call } from './types.ts'
 
@@ -89,6 +89,7 @@ async function call(options: ClientOptions, operation: Operation, request: Loose
   const described = operation.answers[response.status]
   if (described === undefined) throw await errorOf(response)
   if (described.type === STREAM_TYPE) return readEvents(response.body!)
+  if (described.type === BYTES_TYPE) return new Uint8Array(await response.arrayBuffer())
   const text = await response.text()
   if (described.type === LINES_TYPE)
     return text

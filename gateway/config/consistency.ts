@@ -45,6 +45,11 @@ function kafkaProblems(config: Config): string[] {
 
 function partnerProblems(config: Config): string[] {
   const problems: string[] = []
+  const s3 = config['blobs.kind'] === 's3'
+  for (const name of ['blobs.endpoint', 'blobs.bucket', 'blobs.access_key', 'blobs.secret_key'] as const) {
+    if (s3 && config[name] === null) problems.push(`blobs.kind is s3, but ${name} is not set`)
+    if (!s3 && config[name] !== null) problems.push(`${name} is set, but blobs.kind is folder; expected s3`)
+  }
   const postgres = config['read_model.kind'] === 'postgres'
   if (postgres && config['read_model.url'] === null) {
     problems.push('read_model.kind is postgres, but read_model.url is not set; expected postgres://host/database')

@@ -35,6 +35,7 @@ const GROUPS: { readonly [group: string]: string } = {
   gpu: 'Kernels',
   scripts: 'Scripts',
   secrets: 'Secrets of steps',
+  blobs: 'Blobs and large payloads',
   limits: 'Limits',
   older: "The older gateway's routes",
   dead_letters: 'Dead letters',

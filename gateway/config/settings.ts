@@ -175,7 +175,7 @@ export const SETTINGS = {
   'blobs.endpoint': url(['http:', 'https:'])(null, 'Address of the S3 server. Needed for `blobs.kind: s3`.'),
   'blobs.bucket': text(null, 'The bucket, which must be there. Needed for `blobs.kind: s3`.'),
   'blobs.region': text('us-east-1', 'Region of the bucket.'),
-  'blobs.prefix': text('', 'Begins the names of objects. Deployments that share a bucket need different ones.'),
+  'blobs.prefix': text(null, 'Begins the names of objects. Deployments that share a bucket need different ones.'),
   'blobs.access_key': text(null, 'Who this process is to the S3 server. Needed for `blobs.kind: s3`.'),
   'blobs.secret_key': secret(null, 'Its secret. Needed for `blobs.kind: s3`.'),
   'blobs.path_style': flag(true, 'The bucket stands in the path of addresses, not in the name of the host.'),

@@ -11,6 +11,8 @@ import { Publisher } from '../publish.ts'
 import { Replies } from '../replies.ts'
 import { createBatchSubmitter } from '../submit-batch.ts'
 import { createSubmitter } from '../submit-run.ts'
+import { withWholePayloads } from '../whole-payloads.ts'
+import { registerBlobs } from './blobs.ts'
 import { registerBulkOperations } from './bulk-operations.ts'
 import { answerClientError } from './client-error.ts'
 import { registerDeadLetters } from './dead-letters.ts'
@@ -52,7 +54,10 @@ export interface Gateway {
 const CLOSE_GRACE_MS = 5_000
 
 /** Begins to read `control` and `replies` at once, so that it knows what there is when it listens. */
-export function createGateway(dependencies: GatewayDependencies): Gateway {
+export function createGateway(given: GatewayDependencies): Gateway {
+  const { blobs } = given
+  const dependencies =
+    blobs === undefined ? given : { ...given, readModel: withWholePayloads(given.readModel, blobs.payloads) }
   const options = { ...DEFAULT_OPTIONS, ...dependencies.options }
   const { log, environment, logger, admission, front } = dependencies
   const definitions = new Definitions(log, environment, logger)
@@ -147,6 +152,7 @@ function createApp(edge: Edge): FastifyInstance {
   registerTenants(app, edge)
   registerDeadLetters(app, edge)
   registerBulkOperations(app, edge)
+  registerBlobs(app, edge)
   registerTopics(app, edge)
   registerTopicPublish(app, edge)
   registerWorkers(app, edge)

@@ -22,6 +22,7 @@ export const TAGS: { readonly [tag: string]: string } = {
   tenants: 'Limits and shares.',
   workers: 'Who executes steps.',
   blocks: 'What steps may do.',
+  blobs: 'Large values beside the log.',
   stream: 'What happens, as it happens.',
   status: 'How the process is.',
   'older gateway': 'Routes of the gateway before this one, for its clients.',

@@ -1,5 +1,9 @@
 /** A whole node in memory behind the gateway: memory log, tasks, an io executor and read model in memory. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { InjectOptions } from 'fastify'
+import { LocalFolder } from '../../connectors/blobs/local-folder.ts'
 import { realEnvironment } from '../../connectors/environment.ts'
 import type { MemoryFaults } from '../../connectors/log-memory/faults.ts'
 import { openMemoryLog } from '../../connectors/log-memory/memory-log.ts'
@@ -16,6 +20,7 @@ import { failBlock } from '../../processors/execute/blocks/io/fail.ts'
 import { sleepBlock } from '../../processors/execute/blocks/io/sleep.ts'
 import { checkFlow } from '../../schemas/flow/compile.ts'
 import { DEFAULT_TENANT } from '../../schemas/ids.ts'
+import { Payloads } from '../../topology/blobs/payloads.ts'
 import type { Log } from '../../topology/log/port.ts'
 import { Node } from '../../topology/node/node.ts'
 import { createTopology } from '../../topology/topology.ts'
@@ -101,6 +106,8 @@ export async function openWorld({
     environment: realEnvironment,
     source: { kind: 'pump', log },
   })
+  const blobFolder = await mkdtemp(join(tmpdir(), 'blobs-'))
+  const store = await LocalFolder.open(blobFolder, realEnvironment)
   const problems: string[] = []
   const note = (_fields: object, message: string): void => void problems.push(message)
   const told: object[] = []
@@ -113,6 +120,7 @@ export async function openWorld({
     metrics: createGatewayMetrics(registry),
     admission: () => world.admission,
     isReady: () => node.isReady(),
+    blobs: { store, payloads: new Payloads(store), maxBytes: 1 << 20 },
     options,
   })
   registerBlocks(gateway.app, [])
@@ -146,6 +154,7 @@ export async function openWorld({
       node.kill()
       await readModel.close()
       await log.close()
+      await rm(blobFolder, { recursive: true })
     },
   }
   return world

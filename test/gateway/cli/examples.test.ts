@@ -61,6 +61,7 @@ beforeAll(async () => {
   const shown = JSON.parse((await beamline(['run', 'show', another, '--json'])).out) as { letter_id: string }
   variables = {
     RUN_ID: done,
+    BLOB: (await beamline(['blob', 'put', 'hello.yaml', '-q'])).out.trim(),
     FAILED_RUN_ID: failed,
     RUNNING_RUN_ID: await idOf(['slow']),
     LETTER_ID: shown.letter_id,
