@@ -2,7 +2,7 @@
 
 const array = (description: string) => ({
   type: ['array', 'object'],
-  description: `${description} Lists of numbers, or \`{shape, type: f32|i32|u8, data}\` with a flat list or base64 of little-endian bytes.`,
+  description: `${description} Lists of numbers, \`{shape, type: f32|i32|u8, data}\` with a flat list or base64 of little-endian bytes, or a blob, \`{blob}\`.`,
 })
 const whole = (maximum: number, description: string) => ({ type: 'integer', minimum: 1, maximum, description })
 const formula = { type: 'string', minLength: 1, maxLength: 8_192 }
@@ -12,7 +12,10 @@ export const inputSchema = {
   required: ['kernel'],
   properties: {
     kernel: { type: 'string', description: 'Which kernel.' },
-    encoding: { enum: ['array', 'base64'], description: 'How arrays of the result are written; default `array`.' },
+    encoding: {
+      enum: ['array', 'base64', 'blob'],
+      description: 'How arrays of the result are written, or that they are stored as blobs; default `array`.',
+    },
     values: array('reduce, histogram, softmax: the numbers.'),
     op: { enum: ['sum', 'mean', 'min', 'max'], description: 'reduce: what is made of them.' },
     by: { enum: ['all', 'rows'], description: 'reduce: of all numbers (default) or of each row.' },

@@ -1,5 +1,6 @@
 import type { Json } from '../../../../schemas/json.ts'
 import { type Block, BlockError, type BlockErrorDef, type BlockExample } from '../../block.ts'
+import { intoBlobs, withBlobs } from './blob-arrays.ts'
 import type { GpuPool } from './gpu-pool.ts'
 import { inputSchema } from './input-schema.ts'
 import { type Fields, invalid, type KernelDef } from './kernels/kernel-def.ts'
@@ -36,6 +37,8 @@ const errors: readonly BlockErrorDef[] = [
   },
 ]
 
+type Given = Fields & { readonly kernel: string; readonly encoding?: Encoding | 'blob' }
+
 /** Written for every kernel alike. */
 const COMMON = ['kernel', 'encoding']
 
@@ -52,22 +55,20 @@ export function kernelBlock(device: () => GpuPool): Block {
     examples: KERNELS.filter(({ name }) => name !== 'cosine-top-k').map(
       (kernel): BlockExample => ({ title: kernel.name, input: exampleOf(kernel) }),
     ),
-    run: async ({ tenant, signal }, input) => {
-      const {
-        kernel: name,
-        encoding = 'array',
-        ...fields
-      } = input as Fields & { readonly kernel: string; readonly encoding?: Encoding }
+    run: async (context, input) => {
+      const { kernel: name, encoding = 'array', ...given } = input as Given
       const kernel = kernelNamed(name)
       if (kernel === undefined) {
         const known = KERNELS.map((one) => one.name).join(', ')
         throw new BlockError('KERNEL_UNKNOWN', `kernel '${name.slice(0, 80)}' is not known; expected one of ${known}`)
       }
-      checkFields(kernel, fields)
-      const prepared = kernel.prepare({ tenant, fields })
-      const result = await device().run(name, prepared, signal)
+      checkFields(kernel, given)
+      const fields = await withBlobs(context, given)
+      const prepared = kernel.prepare({ tenant: context.tenant, fields })
+      const result = await device().run(name, prepared, context.signal)
+      const output = kernel.finish(result, prepared.item, encoding === 'array' ? 'array' : 'base64')
       const backend = device().info?.backend ?? null
-      return { ...kernel.finish(result, prepared.item, encoding), backend } as Json
+      return { ...(encoding === 'blob' ? await intoBlobs(context, output) : output), backend } as Json
     },
   }
 }

@@ -150,13 +150,13 @@ function described(name: string, source: Readonly<Record<string, unknown>>): Ten
     fillFlat(name, data, values, 0)
     return { shape, values, type }
   }
+  if (Buffer.isBuffer(data)) return { shape, values: decoded(name, data, type, length), type }
   if (typeof data !== 'string')
     throw mismatch(`the data of '${name}' is ${nameOf(data)}; expected a flat list or base64`)
-  return { shape, values: decoded(name, data, type, length), type }
+  return { shape, values: decoded(name, Buffer.from(data, 'base64'), type, length), type }
 }
 
-function decoded(name: string, text: string, type: ElementType, length: number): Float32Array {
-  const bytes = Buffer.from(text, 'base64')
+function decoded(name: string, bytes: Buffer, type: ElementType, length: number): Float32Array {
   if (bytes.length !== length * BYTES[type]) {
     throw mismatch(`the data of '${name}' has ${bytes.length} bytes; expected ${length * BYTES[type]} of ${type}`)
   }
