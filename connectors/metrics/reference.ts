@@ -1,6 +1,8 @@
 /** Renders `docs/observability.md` from the definitions of the metrics. */
 import type { Registry } from 'prom-client'
+import type { Logger } from '../logging/logger.ts'
 import { createExecutorMetrics } from './executor-metrics.ts'
+import { createGpuMetrics } from './gpu-metrics.ts'
 import { createGatewayMetrics, createRegistry } from './metrics.ts'
 import { createReadModelMetrics } from './read-model-metrics.ts'
 import { createStateMetrics } from './state-metrics.ts'
@@ -22,12 +24,16 @@ const GROUPS: readonly (readonly [title: string, define: (registry: Registry) =>
   ['Requests', (registry) => void createGatewayMetrics(registry)],
   ['Tasks', (registry) => void createTaskMetrics(registry)],
   ['Steps and pools', (registry) => void createExecutorMetrics(registry)],
+  ['GPU', (registry) => void createGpuMetrics(registry, SILENT)],
   ['Backlog', (registry) => createStateMetrics(registry, NO_STATE)],
   [
     'Runs and dead letters',
     (registry) => createReadModelMetrics(registry, { counts: () => Promise.reject(new Error('closed')) }),
   ],
 ]
+
+const silent = (): void => {}
+const SILENT: Logger = { debug: silent, info: silent, warn: silent, error: silent, child: () => SILENT }
 
 const NO_STATE = {
   backlog: () => ({ unfinishedRuns: 0, steps: {}, openLetters: 0 }),
