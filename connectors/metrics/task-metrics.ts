@@ -83,9 +83,9 @@ export function createTaskMetrics(registry: Registry, next?: TaskObserver): Task
       counted.get(name)?.inc(by)
       next?.counted(taskId, name, by)
     },
-    deadLettered(taskId, topic, offset, code, message) {
+    deadLettered(taskId, topic, offset, code, message, about) {
       deadLetters.labels(code).inc()
-      next?.deadLettered(taskId, topic, offset, code, message)
+      next?.deadLettered(taskId, topic, offset, code, message, about)
     },
     reopening(taskId, error) {
       reopened.labels(String(taskId)).inc()

@@ -82,7 +82,7 @@ export class Batch {
       options?.payloads,
     )
     this.#decider = new Decider(topology.processors, state, this.#turn, (topic, offset, failure) => {
-      observer.deadLettered(taskId, topic, offset, failure.code, failure.message)
+      observer.deadLettered(taskId, topic, offset, failure.code, failure.message, failure.about)
     })
     this.#decider.careful = careful
     this.#clock = new TaskClock(environment, state.store(TASK_META).rows.get('clock')?.nowMs ?? 0)
@@ -136,6 +136,13 @@ export class Batch {
     this.#decideMs = 0
     this.#lagMs = 0
     return { request: { appends, changelog, offsets: this.#changedOffsets() }, stats, counts, traced, unstored }
+  }
+
+  /** Offset of the first record of the topic that is not decided, handled ones passed over. */
+  nextOffset(topic: TaskTopic): number {
+    const inbox = this.#inboxes.find((known) => known.topic === topic)
+    inbox?.peek()
+    return inbox?.nextOffset() ?? 0
   }
 
   /** Milliseconds until the next row is due; `null` if none is. */

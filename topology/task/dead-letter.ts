@@ -1,14 +1,30 @@
 /** Dead letters that the task itself writes: for records it cannot decode or decide, and for timers whose handler throws. */
 import type { Turn } from '../../processors/turn.ts'
-import { DEFAULT_TENANT, isTenantId, type TenantId } from '../../schemas/ids.ts'
+import { DEFAULT_TENANT, isTenantId, type RunId, type StepId, type TenantId } from '../../schemas/ids.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { TaskTopic } from '../../schemas/topics.ts'
+import { traceIdOfRun } from '../../schemas/trace-context.ts'
 import type { OutRecord } from '../log/port.ts'
+import type { RecordSubject } from './observer.ts'
 
 export interface Failure {
   readonly category: 'record_unreadable' | 'record_refused' | 'record_poison' | 'critical'
   readonly code: string
   readonly message: string
+  /** What the record was about, if it could be read. */
+  readonly about?: RecordSubject
+}
+
+export function subjectOf(message: BeamlineRecord | null): RecordSubject | undefined {
+  const { runId, stepId, attempt, traceparent } = (message ?? {}) as { readonly [name: string]: unknown }
+  if (typeof runId !== 'string') return undefined
+  return {
+    runId: runId as RunId,
+    stepId: typeof stepId === 'string' ? (stepId as StepId) : null,
+    attempt: typeof attempt === 'number' ? attempt : null,
+    // of other records the run's rows know, which may be what is broken
+    traceId: traceparent === undefined ? null : traceIdOfRun(runId as RunId, traceparent as string | null),
+  }
 }
 
 export function letterForRecord(turn: Turn, topic: TaskTopic, offset: number, record: OutRecord, failure: Failure) {

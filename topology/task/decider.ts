@@ -9,7 +9,7 @@ import { DecodeError, decodeRecord } from '../../schemas/codec/wire.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { TaskTopic } from '../../schemas/topics.ts'
 import { LogError, type LogRecord, type OutRecord } from '../log/port.ts'
-import { bytesOf, type Failure, letterForRecord, letterForTimer } from './dead-letter.ts'
+import { bytesOf, type Failure, letterForRecord, letterForTimer, subjectOf } from './dead-letter.ts'
 import type { DueEntry } from './due-heap.ts'
 import type { TaskState } from './state.ts'
 import type { TaskTurn } from './task-turn.ts'
@@ -122,7 +122,8 @@ export class Decider {
       // whatever came of the decision, it was made without what it had asked for
       if (turn.wanted.size > 0) return 'payload_away'
       if (error instanceof ControlBehind && !turn.controlIsCurrent) return 'control_behind'
-      const failure = failureOf(error as Error, message)
+      const about = subjectOf(message)
+      const failure = { ...failureOf(error as Error, message), ...(about === undefined ? {} : { about }) }
       const letter = letterForRecord(turn, topic, offset, record, failure)
       // a dead letter that cannot be stored stays where it is, in the log; making another one of it would never end
       this.#bury(topic, offset, { ...letter, letter: message?.kind === 'DeadLetter' ? null : letter.letter })

@@ -1,6 +1,7 @@
 /** What the shell tells about a task; metrics and logs hang off it. Every method is called after the fact and must not throw. */
 import type { TracedEnd } from '../../processors/traced.ts'
 import type { CounterName } from '../../processors/turn.ts'
+import type { RunId, StepId } from '../../schemas/ids.ts'
 import type { TaskTopic } from '../../schemas/topics.ts'
 
 export { COUNTER_NAMES } from '../../processors/turn.ts'
@@ -20,13 +21,28 @@ export interface CommitStats {
   readonly lagMs: number
 }
 
+/** What a record is about, as it says itself. */
+export interface RecordSubject {
+  readonly runId: RunId
+  readonly stepId: StepId | null
+  readonly attempt: number | null
+  readonly traceId: string | null
+}
+
 export interface TaskObserver {
   phase(taskId: number, phase: TaskPhase): void
   restored(taskId: number, stats: { keys: number; durationMs: number; fromSnapshot: boolean }): void
   restoreProgress(taskId: number, done: number, total: number): void
   committed(stats: CommitStats): void
   counted(taskId: number, name: CounterName, by: number): void
-  deadLettered(taskId: number, topic: TaskTopic | 'timer', offset: number, code: string, message: string): void
+  deadLettered(
+    taskId: number,
+    topic: TaskTopic | 'timer',
+    offset: number,
+    code: string,
+    message: string,
+    about?: RecordSubject,
+  ): void
   /** The task discards its state and reopens. */
   reopening(taskId: number, error: Error): void
   /** The task ended without a snapshot: its next start takes longer, no more. */
