@@ -1,7 +1,8 @@
 /** The one place that wires adapters to ports: a process with the roles it is given, from its first sign of life to its orderly end. */
+import { hash as hashOf } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BlobChoice, openBlobs } from './connectors/blobs/open-blobs.ts'
 import { realEnvironment as environment } from './connectors/environment.ts'
@@ -34,6 +35,8 @@ import { openBlocks } from './processors/execute/blocks/registry.ts'
 import { type BlockSettings, blockSettingsOf } from './processors/execute/blocks/settings.ts'
 import type { Pool } from './schemas/topics.ts'
 import { MAX_BLOB_BYTES } from './topology/blobs/block-blobs.ts'
+import { READ_MODEL_OWNER } from './topology/blobs/collector.ts'
+import { BlobKeeper, KEEP_MS } from './topology/blobs/keeper.ts'
 import { Payloads } from './topology/blobs/payloads.ts'
 import type { Log, PartitionInfo } from './topology/log/port.ts'
 import { backlogOf } from './topology/node/backlog.ts'
@@ -174,6 +177,7 @@ class Beamline {
     this.#payloads = await this.#openBlobs()
     this.#readModel = await this.#openReadModel(opened)
     const node = await this.#startNode(opened)
+    this.#keepBlobs(opened, node)
     const load = sampleLoad(opened.log, node, environment, LOAD_REFRESH_MS[opened.kind])
     const gateway = front === null ? null : this.#createGateway(front, opened, load)
     this.#measureState(opened, node, load, gateway)
@@ -333,6 +337,28 @@ class Beamline {
     this.#node = node
     await node.start()
     return node
+  }
+
+  /** The read model on Postgres is everybody's, one on SQLite this process's alone. */
+  #keepBlobs({ kind, log }: OpenedLog, node: Node): void {
+    const { blobs, dataFolder, readModel: choice } = this.#config
+    const model = this.#readModel?.readModel
+    const own = kind === 'kafka' && choice?.kind !== 'postgres'
+    const name = hashOf('sha256', `${hostname()}:${resolve(dataFolder)}`, 'hex').slice(0, 16)
+    const owner = own ? `${READ_MODEL_OWNER}-${name}` : READ_MODEL_OWNER
+    const keeper = new BlobKeeper({
+      log,
+      store: this.#payloads!.store,
+      environment,
+      tasks: () => node.tasks,
+      readModel: model === undefined ? null : { model, owner },
+      keepMs: blobs?.keepMs ?? KEEP_MS,
+      onCollected: ({ removed, waitsFor }) =>
+        this.#logger.debug({ component: 'blobs', removed, waits_for: waitsFor }, 'blobs collected'),
+      onProblem: this.#problems('blobs'),
+    })
+    keeper.start()
+    this.#closers.push(() => keeper.close())
   }
 
   #poolRoles(blocks: PoolRole['blocks']): PoolRole[] {

@@ -23,6 +23,7 @@ import { DEFAULT_TENANT } from '../../schemas/ids.ts'
 import { Payloads } from '../../topology/blobs/payloads.ts'
 import type { Log } from '../../topology/log/port.ts'
 import { Node } from '../../topology/node/node.ts'
+import type { ReadModel } from '../../topology/read-model/port.ts'
 import { createTopology } from '../../topology/topology.ts'
 import { checkAnswer } from './conforms.ts'
 
@@ -35,6 +36,8 @@ export interface Answer {
 
 export interface World {
   readonly log: Log
+  readonly node: Node
+  readonly readModel: ReadModel
   readonly gateway: Gateway
   /** Lines that were logged as warning or error. */
   readonly problems: string[]
@@ -126,6 +129,8 @@ export async function openWorld({
   registerBlocks(gateway.app, [])
   const world: World = {
     log,
+    node,
+    readModel,
     gateway,
     problems,
     told,

@@ -176,6 +176,12 @@ export interface ReadModelState {
   readonly rebuilding: { readonly positions: readonly number[] } | null
 }
 
+export interface BlobsPage {
+  readonly hashes: readonly string[]
+  /** `null`: there are no more runs. */
+  readonly next: number | null
+}
+
 /** All methods reject with {@link ReadModelError} once the model is closed, or while it is broken or cannot be reached. */
 export interface ReadModel {
   /** `null` if the tenant has no such run, or its acceptance has not been projected yet. */
@@ -200,6 +206,8 @@ export interface ReadModel {
   operations(query: OperationQuery): Promise<OperationPage>
   /** What an operation has done, in the order in which it did; `null` as for `getOperation`. @throws {ReadModelError} `CURSOR_INVALID` */
   operationItems(query: OperationItemQuery): Promise<OperationItemPage | null>
+  /** Hashes of the blobs that runs refer to, for some runs after the one of this number; begin with 0, `next` goes on. */
+  blobs(after: number): Promise<BlobsPage>
   counts(): Promise<ReadModelCounts>
   state(): Promise<ReadModelState>
   /**

@@ -7,6 +7,7 @@
  * T3  A bounded number of commits is outstanding; the log takes them in order.
  */
 
+import type { TaskTopic } from '../../schemas/topics.ts'
 import type { Payloads } from '../blobs/payloads.ts'
 import type { Environment } from '../environment.ts'
 import { type CommitResult, type Log, LogError, type TaskLog } from '../log/port.ts'
@@ -74,6 +75,11 @@ export class Task {
   /** For auditors and tests; `null` while the task has none. */
   get state(): TaskState | null {
     return this.#batch?.state ?? null
+  }
+
+  /** Everything before this offset is in `state`; 0 while there is none. */
+  nextOffset(topic: TaskTopic): number {
+    return this.#batch?.nextOffset(topic) ?? 0
   }
 
   /** Takes the partition over, restores its state and begins to decide. Failures that may pass are retried. */

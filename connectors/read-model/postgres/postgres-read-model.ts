@@ -156,6 +156,10 @@ class SharedReadModel implements PostgresReadModel {
     return this.#ask('operationItems', query)
   }
 
+  blobs(after: number) {
+    return this.#ask('blobs', { after })
+  }
+
   tenants(after: TenantId | null, limit: number) {
     return this.#ask('tenants', { after, limit })
   }

@@ -2,6 +2,7 @@
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { LetterQuery, RunEventsQuery, RunFilter, RunQuery } from '../../../topology/read-model/lists.ts'
 import type { OperationItemQuery, OperationQuery } from '../../../topology/read-model/operations.ts'
+import { blobsOfRuns } from './blobs.ts'
 import { getRun, runEvents } from './get-run.ts'
 import { countLetters, getLetter, letterGroups, listLetters } from './letters.ts'
 import { countAllRuns, countRuns, listRuns, listTenants } from './list-runs.ts'
@@ -24,6 +25,7 @@ export const QUESTIONS = {
     getOperation(snapshot, tenant, operationId),
   operations: (snapshot: Snapshot, query: OperationQuery) => listOperations(snapshot, query),
   operationItems: (snapshot: Snapshot, query: OperationItemQuery) => listOperationItems(snapshot, query),
+  blobs: (snapshot: Snapshot, { after }: { after: number }) => blobsOfRuns(snapshot, after),
   counts: async ({ db, asOf }: Snapshot, _all: null) => ({
     runs: await countAllRuns(db),
     letters: await countLetters(db),

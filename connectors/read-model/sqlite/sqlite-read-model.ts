@@ -157,6 +157,10 @@ class ThreadedReadModel implements SqliteReadModel {
     return this.#calls.call('operationItems', query)
   }
 
+  blobs(after: number) {
+    return this.#calls.call('blobs', { after })
+  }
+
   tenants(after: TenantId | null, limit: number) {
     return this.#calls.call('tenants', { after, limit })
   }
