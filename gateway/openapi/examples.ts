@@ -1,6 +1,6 @@
 /** One example of each route, as somebody would type it. */
 import type { Operation } from '../api/operation.ts'
-import { LINES_TYPE, STREAM_TYPE } from '../api/operation.ts'
+import { BYTES_TYPE, LINES_TYPE, STREAM_TYPE } from '../api/operation.ts'
 import type { Json } from '../api/schema.ts'
 
 /** Values of parameters in paths. */
@@ -10,6 +10,7 @@ const NAMES: { readonly [name: string]: string } = {
   operation_id: 'op-4b1d9f0e5c1a8f009b1a0123456789ab',
   message_id: 'message-1',
   id: 'message-1',
+  hash: '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824',
   flow: 'hello',
   version: '1',
   topic: 'ingest',
@@ -69,6 +70,7 @@ const BODIES: { readonly [operation: string]: Json } = {
   putMessage: { ...MESSAGE, message_id: 'message-1' },
   bulkDeleteMessages: MESSAGE_IDS,
   exportSomeMessages: { ...MESSAGE_IDS, format: 'csv' },
+  putBlob: 'hello',
   registerBlock: BLOCK,
   registerBlockUnder: BLOCK,
   updateBlock: BLOCK,
@@ -96,7 +98,7 @@ export function exampleOf(name: string, operation: Operation): ExampleRequest {
   return {
     path: whole,
     headers: { ...headers, 'content-type': type },
-    body: lines.map((line) => JSON.stringify(line)).join('\n'),
+    body: type === BYTES_TYPE ? String(body) : lines.map((line) => JSON.stringify(line)).join('\n'),
   }
 }
 

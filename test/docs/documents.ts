@@ -20,7 +20,7 @@ export function exists(path: string): boolean {
 
 /** Contents of the fenced blocks of one language. */
 export function fenced(text: string, language: string): readonly string[] {
-  const fence = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm')
+  const fence = new RegExp(`^\`\`\`${language}(?: elsewhere)?\\n([\\s\\S]*?)^\`\`\`$`, 'gm')
   return [...text.matchAll(fence)].map((found) => found[1]!)
 }
 

@@ -15,7 +15,10 @@ const numbered = (path: string, texts: readonly string[]): Example[] =>
   texts.map((text, index) => ({ name: `${path} ${index + 1}`, text }))
 
 const yamlBlocks = documents().flatMap((path) => numbered(path, fenced(read(path), 'yaml')))
-const recipes = documents().flatMap((path) => numbered(path, fenced(read(path), 'sh').flatMap(hereDocuments)))
+const isFlow = (text: string): boolean => !/^cases:/m.test(text)
+const recipes = documents().flatMap((path) =>
+  numbered(path, fenced(read(path), 'sh').flatMap(hereDocuments).filter(isFlow)),
+)
 const FLOWS = 'load/demo/flows'
 const demoFlows = readdirSync(join(ROOT, FLOWS))
   .filter((file) => file.endsWith('.yaml'))
@@ -74,4 +77,48 @@ it('shows the smallest flow with the output it says', () => {
   const output = action.with.render({ ...scope, steps: {} })
   const steps = { greet: { output, status: 'completed', attempts: 1, error: null } }
   expect(checked.flow.output?.render({ ...scope, steps })).toBe('Hello, world!')
+})
+
+/** The fields that a refusal of one that there is not says are expected. */
+function fieldsExpected(document: string): readonly string[] {
+  const checked = checkFlow(document)
+  if (checked.ok) throw new Error('a field that there is not was taken')
+  const [, listed = ''] = /expected one of (.*)$/.exec(checked.problems[0]!.message) ?? []
+  return listed.split(', ')
+}
+
+const STEP = 'id: a, type: echo'
+/** Names of older documents are told of in a section of their own. */
+const olderDocuments = flowsDocument.split('\n## Older documents\n')[1]!.split('\n## ')[0]!
+
+it.each([
+  { heading: 'Fields of a flow', document: `flow: f\nsteps: [{ ${STEP} }]\nqqqqqqqq: 1`, least: 12 },
+  { heading: 'Fields of a step', document: `flow: f\nsteps: [{ ${STEP}, qqqqqqqq: 1 }]`, least: 10 },
+  { heading: 'Retry', document: `flow: f\nsteps: [{ ${STEP}, retry: { qqqqqqqq: 1 } }]`, least: 6 },
+])('$heading: every field that is taken is in the table, and no other', ({ heading, document, least }) => {
+  const presets = Object.keys(RETRY_PRESETS)
+  const told = rowsUnder(heading).flatMap(([, names]) => names!.split(', '))
+  const fields = told.filter((name) => !['field', 'setting', 'preset', ...presets].includes(name) && !/^-+$/.test(name))
+  const taken = fieldsExpected(document)
+  expect(taken.length).toBeGreaterThanOrEqual(least)
+  const newer = taken.filter(
+    (name) => !new RegExp(`\`(?:\\w+\\.)?${name}\``).test(olderDocuments) || fields.includes(name),
+  )
+  expect(fields.toSorted()).toEqual(newer.toSorted())
+})
+
+it('what it says is not supported yet is refused as that', () => {
+  const section = flowsDocument.split('\n## Refused as not supported yet\n')[1]!
+  const [, ofFlow = '', ofStep = ''] = /;\s(.*?)\sof a flow;\s(.*?)\sof a step,/s.exec(section) ?? []
+  const names = (text: string): string[] => [...text.matchAll(/`(\w+)`/g)].map((found) => found[1]!)
+  const refused = (document: string): readonly string[] => {
+    const checked = checkFlow(document)
+    return checked.ok ? [] : checked.problems.map(({ code }) => code)
+  }
+  expect(names(ofFlow).length).toBeGreaterThan(2)
+  expect(names(ofStep).length).toBeGreaterThan(4)
+  for (const name of names(ofFlow))
+    expect(refused(`flow: f\nsteps: [{ ${STEP} }]\n${name}: {}`), name).toEqual(['NOT_SUPPORTED_YET'])
+  for (const name of names(ofStep))
+    expect(refused(`flow: f\nsteps: [{ ${STEP}, ${name}: {} }]`), name).toEqual(['NOT_SUPPORTED_YET'])
 })

@@ -60,7 +60,7 @@ it('looks at the commands of the README', () => {
 /** What follows `npx beamline`, up to the end of the command. */
 function commandsOf(path: string): readonly string[] {
   const commands = read(path).matchAll(/(?:npx |`)beamline ([a-z][^`|\n]*)/g)
-  const lines = [...commands].map((found) => `${found[1]!.replace(/'[^']*'/g, 'VALUE')} .`)
+  const lines = [...commands].map((found) => `${found[1]!.replace(/'[^']*'|\$\([^)]*\)/g, 'VALUE')} .`)
   // scripts of a checkout, which take --help themselves
   return lines.filter((line) => !/^(demo|bench|simulate) /.test(line))
 }

@@ -35,11 +35,16 @@ const SHIMS = {
 
 /** The blocks of a document that are typed or compared. @throws {Error} for a word that means nothing */
 export function blocksOf(document: string): readonly Block[] {
-  return [...document.matchAll(/^```(sh|text)(?: ([a-z]+))?\n([\s\S]*?)^```$/gm)].map((found) => {
-    const [, kind, word, text] = found
+  return [...document.matchAll(/^( *)```(sh|text)(?: ([a-z]+))?\n([\s\S]*?)^\1```$/gm)].map((found) => {
+    const [, indent, kind, word, text] = found
     const line = document.slice(0, found.index).split('\n').length
     if (word !== undefined && !MANNERS.includes(word)) throw new Error(`line ${line}: unknown word '${word}'`)
-    return { kind: kind as 'sh' | 'text', manner: (word ?? 'typed') as Manner, text: text!, line }
+    return {
+      kind: kind as 'sh' | 'text',
+      manner: (word ?? 'typed') as Manner,
+      text: text!.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+      line,
+    }
   })
 }
 
@@ -96,7 +101,7 @@ export class Terminal {
       return
     }
     this.#output = ''
-    this.#shell.stdin!.write(`${text}\necho ${ENDED}\n`)
+    this.#shell.stdin!.write(`${text}\nprintf '\\n${ENDED}\\n'\n`)
     await this.#until(() => this.#output.includes(`${ENDED}\n`), block)
     const failed = this.#output.includes(FAILED)
     if (failed !== (block.manner === 'fails')) throw this.#wrong(block, failed ? 'it failed' : 'it did not fail')

@@ -1,6 +1,6 @@
 /** The tour, the recipes and the how-to pages, typed as they are written, against the real process. */
 import { afterEach, describe, expect, it } from 'vitest'
-import { read } from './documents.ts'
+import { documents, read } from './documents.ts'
 import { type Block, blocksOf, missingLine, Terminal } from './terminal.ts'
 
 let terminal: Terminal | null = null
@@ -23,6 +23,31 @@ it('docs/tour.md is what happens', { timeout: 240_000 }, async () => {
   expect(blocks.length).toBeGreaterThan(20)
   expect(blocks.filter(({ manner }) => manner === 'elsewhere')).toEqual([])
   await typeAll(blocks)
+})
+
+/** They find a server that runs, and nothing else. */
+const PAGES = [
+  'README.md',
+  'docs/write-a-flow.md',
+  'docs/limits.md',
+  'docs/migrate.md',
+  'docs/troubleshooting.md',
+  'docs/bulk-operations.md',
+]
+const server: Block = { kind: 'sh', manner: 'server', text: 'npm start\n', line: 0 }
+
+it.each(PAGES)('%s is what happens', { timeout: 120_000 }, async (page) => {
+  const blocks = blocksOf(read(page))
+  expect(blocks.some(({ manner }) => manner !== 'elsewhere')).toBe(true)
+  await typeAll([server, ...blocks])
+})
+
+/** Their snippets need other programs, and are run by `readme-kafka.test.ts`, `test/foreign/` and `openapi/reference.test.ts`. */
+const ELSEWHERE = ['docs/api.md', 'docs/kafka.md', 'docs/kafka-processes.md', 'docs/schemas.md']
+
+it('no page with commands is left out', () => {
+  const pages = documents().filter((page) => blocksOf(read(page)).some(({ kind }) => kind === 'sh'))
+  expect(pages.toSorted()).toEqual(['docs/tour.md', ...PAGES, ...ELSEWHERE].toSorted())
 })
 
 describe('what is compared', () => {
