@@ -160,3 +160,21 @@ it('keeps nothing of an upload that breaks off', async () => {
   await expect.poll(() => readdir(join(folder, 'blobs', '.incoming'))).toEqual([])
   expect(existsSync(join(folder, 'blobs'))).toBe(true)
 })
+
+it('a run whose payload is lost fails, and nothing else does', async () => {
+  await client.publishFlow({
+    body: FLOW.replace('flow: large', 'flow: lost')
+      .replace('    after: [copy]\n', '    after: [pause]\n')
+      .replace('  - id: look', '  - id: pause\n    type: wait\n    after: [copy]\n    with: { for: 2s }\n  - id: look'),
+  })
+  const { run_id } = await client.submitRun({ body: { flow: 'lost', input: { ...input, name: 'lost' } } })
+  const run = () => client.getRun({ params: { run_id } }).catch(() => null)
+  await expect.poll(async () => (await run())?.steps[0]?.status).toBe('completed')
+  await beamline.close()
+  await rm(join(folder, 'blobs', 'default'), { recursive: true })
+  await start()
+  await expect.poll(async () => (await run())?.status, { timeout: 15_000 }).toBe('failed')
+  expect(JSON.stringify((await run())!.error)).toContain('BLOB_NOT_FOUND')
+  const other = await client.submitRun({ body: { flow: 'large', input }, query: { wait: '30s' } })
+  expect(other.status).toBe('completed')
+}, 40_000)

@@ -55,6 +55,8 @@ export interface World {
 }
 
 export interface WorldOptions {
+  /** Where large payloads lie; default: in records. */
+  readonly payloads?: Payloads
   readonly partitions?: number
   /** Without tasks nothing is decided. Default true. */
   readonly tasks?: boolean
@@ -90,6 +92,7 @@ export async function openWorld({
   tasks = true,
   gateway: options = {},
   faults = {},
+  payloads,
 }: WorldOptions = {}) {
   const log = openMemoryLog(createMemoryStorage(partitions), realEnvironment, faults)
   const registry = createRegistry({ processMetrics: false })
@@ -101,6 +104,7 @@ export async function openWorld({
     tasks,
     pools: tasks ? [{ pool: 'io', concurrency: 8, blocks: [echo, failBlock(tools), sleepBlock(tools)] }] : [],
     taskObserver: createTaskMetrics(registry),
+    ...(payloads === undefined ? {} : { taskOptions: { payloads }, executorOptions: { payloads } }),
   })
   await node.start()
   const readModel = await openSqliteReadModel({
