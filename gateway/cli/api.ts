@@ -57,8 +57,19 @@ const HINTS: { readonly [code: string]: string } = {
   rate_limit_exceeded: 'Try again later.',
 }
 
+/** By `details.code`, which says more than the code. */
+const DETAIL_HINTS: { readonly [code: string]: string } = {
+  INVALID_RUN_ID: 'List what there is with `beamline run list`.',
+}
+
 function refused({ status, code, message, details, retryAfterS, requestId }: ApiError): Refused {
   const more = status >= 500 ? `The server's log has more under ${requestId ?? 'the request'}.` : null
   const problems = (details.problems ?? []) as readonly Problem[]
-  return new Refused(status, message, HINTS[code] ?? more, retryAfterS ?? 1, problems)
+  return new Refused(
+    status,
+    message,
+    DETAIL_HINTS[String(details.code)] ?? HINTS[code] ?? more,
+    retryAfterS ?? 1,
+    problems,
+  )
 }

@@ -184,7 +184,8 @@ async function discard(
   if (ids.length > 0 && answer.matched === 0) shell.exitWith(EXIT.failed)
 }
 
-export function numberOf(flag: string, text: string): number {
+/** @param or what may stand there besides numbers */
+export function numberOf(flag: string, text: string, or = ''): number {
   if (/^\d{1,9}(\.\d{1,6})?$/.test(text)) return Number(text)
-  throw new CliError(EXIT.usage, `${flag} is '${text}'; expected a number`)
+  throw new CliError(EXIT.usage, `${flag} is '${text}'; expected a number of 0 or more, such as 20${or}`)
 }

@@ -72,7 +72,7 @@ function limitCells(tenant: Omit<Tenant, 'tenant_id'>): Cell[] {
 async function set(shell: Shell, name: string, options: LimitOptions): Promise<void> {
   const given = Object.entries(LIMITS).flatMap(([option, [flag, field]]) => {
     const text = options[option as keyof LimitOptions]
-    return text === undefined ? [] : [[field, text === 'none' ? null : numberOf(flag, text)] as const]
+    return text === undefined ? [] : [[field, text === 'none' ? null : numberOf(flag, text, ', or none')] as const]
   })
   if (given.length === 0) {
     const flags = Object.values(LIMITS).map(([flag]) => flag)

@@ -164,7 +164,7 @@ function createApp(edge: Edge): FastifyInstance {
 
 function noRoute({ method, url }: FastifyRequest, methods: readonly string[]): RequestError {
   const what = `${method} ${url.slice(0, 200)}`
-  if (methods.length === 0) return new RequestError('not_found', `there is no route ${what}`)
+  if (methods.length === 0) return new RequestError('not_found', `there is no route ${what}; /docs lists all`)
   return new RequestError('method_not_allowed', `there is no route ${what}; expected ${methods.join(', ')}`, {
     details: { methods },
   })

@@ -261,5 +261,8 @@ function wrong({ file, path, locate }: At, message: string): never {
   const place = locate(path, 'value')
   const prefix = place === null ? `${file}:` : `${file}:${place.line}:${place.column}:`
   const where = path.length === 0 ? '' : `${formatPath(path)}: `
-  throw new CliError(EXIT.failed, `${prefix} ${where}${message}`)
+  // somebody may have given the flow itself
+  const hint =
+    path.length > 1 ? null : 'A test file has `flow` (a file) and `cases`; `beamline flow check` takes flows.'
+  throw new CliError(EXIT.failed, `${prefix} ${where}${message}`, hint)
 }

@@ -118,7 +118,12 @@ it.each([
   [['dlq', 'replay', 'nope', '--patch', '{'], 2, /the patch is not JSON/],
   [['dlq', 'show', 'nope'], 1, /nope/],
   [['tenant', 'set', 'acme'], 2, /nothing is to be changed; expected one of --max-concurrency/],
-  [['tenant', 'set', 'acme', '--rate', 'fast'], 2, /--rate is 'fast'; expected a number/],
+  [
+    ['tenant', 'set', 'acme', '--rate', 'fast'],
+    2,
+    /--rate is 'fast'; expected a number of 0 or more, such as 20, or none/,
+  ],
+  [['run', 'show', '123'], 1, /is no run id.*\n.*beamline run list/],
   [['run', 'list', '--since', 'yesterday'], 2, /--since is 'yesterday'; expected a time such as/],
   [['run', 'rerun', '4b1d9f0e-5c1a-8f00-9b1a-0123456789ab', '--flow-version', '0'], 2, /expected a number from 1/],
   [['run', 'retry', '4b1d9f0e-5c1a-8f00-9b1a-0123456789ab'], 1, /is not known.*\nList what there is/s],

@@ -29,7 +29,7 @@ describe('health and metrics', () => {
     expect(status).toBe(404)
     expect(body).toEqual({
       ok: false,
-      error: { code: 'not_found', message: 'there is no route GET /api/v1/nothing', details: {} },
+      error: { code: 'not_found', message: 'there is no route GET /api/v1/nothing; /docs lists all', details: {} },
       context: { request_id: expect.stringMatching(/^req-/), trace_id: null, tenant_id: 'default' },
     })
   })

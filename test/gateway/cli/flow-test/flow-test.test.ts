@@ -133,6 +133,7 @@ it.each([
     /'code' is missing/,
   ],
   ['flow: order.yaml\ncases:\n  - { expect: completed, at: noon }\n', /'noon' is no time/],
+  ['flow: order\nsteps: []\n', /unknown field 'steps'.*\nA test file has `flow` \(a file\) and `cases`/],
   ['flow: [', /order\.test\.yaml:1/],
 ])('%j is refused with its place', async (text, message) => {
   const { code, err } = await testing(text)
