@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { realEnvironment as environment } from '../../../connectors/environment.ts'
 import { createLogger } from '../../../connectors/logging/logger.ts'
 import { type BeamlineNode, startBeamline } from '../../../main.ts'
@@ -60,6 +60,8 @@ async function start(share = 1): Promise<void> {
 }
 
 beforeEach(async () => {
+  // spans leave at once instead of every 5 s
+  vi.stubEnv('OTEL_BSP_SCHEDULE_DELAY', '20')
   folder = mkdtempSync(join(tmpdir(), 'beamline-tracing-'))
   collector = await startCollector()
   called.length = 0
@@ -67,6 +69,7 @@ beforeEach(async () => {
   statuses = []
 })
 afterEach(async () => {
+  vi.unstubAllEnvs()
   await node.close()
   await collector.close()
   rmSync(folder, { recursive: true, force: true })
@@ -197,6 +200,34 @@ describe('a run', () => {
     expect(before).toMatchObject({ status: 2, traceId: failed.run_id.replaceAll('-', '') })
     expect(span.links).toEqual([{ traceId: before.traceId, spanId: before.spanId }])
     expect(span.attributes['beamline.replay_of']).toBe(failed.run_id)
+  })
+
+  it('that came as a record goes on in the trace that its header names', async () => {
+    await start()
+    await publish()
+    const value = Buffer.from(JSON.stringify({ flow: 'traced', input: {} }))
+    const headers = { traceparent: `00-${TRACE}-${CALLER}-01` }
+    const record = { topic: 'ingest', partition: 0, key: null, value, headers, handled: false, message: null } as const
+    await node.log.append([record])
+    expect(await collector.find(({ name }) => name === 'run traced')).toMatchObject({
+      traceId: TRACE,
+      parentSpanId: CALLER,
+    })
+    expect(called[0]!.traceparent).toMatch(`00-${TRACE}-`)
+  })
+
+  it('has a span for an attempt that could not begin, and its retry goes on in the trace', async () => {
+    await start()
+    const steps = [{ id: 'first', type: 'echo', with: { x: '${abs(input.x)}' }, retry: { attempts: 1 } }]
+    expect(await post('/api/v1/flows', { flow: 'unfit', steps })).not.toHaveProperty('error')
+    const headers = { traceparent: `00-${TRACE}-${CALLER}-01` }
+    const { run_id: runId } = await post('/api/v1/runs?wait=20s', { flow: 'unfit', input: { x: 'one' } }, headers)
+    const attempt = await collector.find(({ name }) => name === 'attempt first')
+    expect(attempt).toMatchObject({ traceId: TRACE, spanId: attemptOf(runId, 'first', 1), status: 2 })
+    expect(attempt.attributes['beamline.worker_id']).toBe('route')
+    const retried = await post(`/api/v1/runs/${runId}/retry`, { patch: { x: 1 } })
+    const run = await collector.find(({ spanId }) => spanId === spanIdOfRun(retried.run_id))
+    expect(run).toMatchObject({ traceId: TRACE, status: 0, links: [{ traceId: TRACE, spanId: spanIdOfRun(runId) }] })
   })
 
   it('that is not sampled sends its failures alone', async () => {
