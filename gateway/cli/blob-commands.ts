@@ -1,4 +1,5 @@
 /** `beamline blob`: large values beside the log. */
+import { isUtf8 } from 'node:buffer'
 import { readFile, writeFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
 import type { Command } from 'commander'
@@ -25,7 +26,7 @@ export function addBlobCommands(program: Command, act: Act): void {
   blob
     .command('get <blob>')
     .description('load a blob, by reference or hash')
-    .option('--out <file>', 'where to write it; default: standard output')
+    .option('--out <file>', 'where to write it; default: standard output, for text')
     .action(act((shell, reference: string, { out }: { readonly out?: string }) => get(shell, reference, out)))
 }
 
@@ -49,6 +50,7 @@ async function get(shell: Shell, reference: string, out: string | undefined): Pr
   }
   const bytes = await shell.api.getBlob({ params: { hash } })
   if (out === undefined) {
+    if (!isUtf8(bytes)) throw new CliError(EXIT.usage, 'the blob is no text; expected --out with a file to write it to')
     shell.stdout.write(Buffer.from(bytes).toString('utf8'))
     return
   }

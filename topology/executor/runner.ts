@@ -40,6 +40,9 @@ export interface RunnerOptions {
   readonly freed: () => void
 }
 
+/** Largest output within a record. */
+const RECORD_OUTPUT_BYTES = 1 << 20
+
 const ABORT_MESSAGES: { readonly [K in AbortCause]: string } = {
   timeout: 'the attempt ran into its timeout',
   cancel: 'the attempt was cancelled',
@@ -188,7 +191,10 @@ export class Runner {
   #store(attempt: Attempt, prepared: PreparedBlock, text: JsonText): void {
     const marked = this.#options.payloads?.mark(attempt.step.tenant, text) ?? null
     if (marked === null) {
-      this.#end(attempt, 'success', text, null)
+      // one with very many references stays in its record, which no log takes at any size
+      const sizeBytes = text.length * 3 <= RECORD_OUTPUT_BYTES ? 0 : Buffer.byteLength(text)
+      if (sizeBytes <= RECORD_OUTPUT_BYTES) this.#end(attempt, 'success', text, null)
+      else this.#end(attempt, 'error', null, outputTooLarge(sizeBytes, RECORD_OUTPUT_BYTES))
       return
     }
     // a block that has answered at once has no deadline yet; for the others it is the same again
