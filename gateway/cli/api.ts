@@ -60,6 +60,7 @@ const HINTS: { readonly [code: string]: string } = {
 /** By `details.code`, which says more than the code. */
 const DETAIL_HINTS: { readonly [code: string]: string } = {
   INVALID_RUN_ID: 'List what there is with `beamline run list`.',
+  RUN_NOT_FAILED: 'The whole of it runs again with `beamline run rerun`.',
 }
 
 function refused({ status, code, message, details, retryAfterS, requestId }: ApiError): Refused {

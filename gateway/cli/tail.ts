@@ -52,7 +52,7 @@ async function pageOf(shell: Shell, read: Read): Promise<Page | null> {
 
 async function partitionsOf(shell: Shell, topic: string, { from, partition }: TailOptions): Promise<readonly number[]> {
   if (partition !== undefined) return [positive('--partition', partition)]
-  if (from !== 'first' && from !== 'end') {
+  if (/^\d+$/.test(from)) {
     throw new CliError(EXIT.usage, `--from ${from} needs --partition`, 'Offsets count within one partition.')
   }
   const { partitions } = await shell.api.listTopics()

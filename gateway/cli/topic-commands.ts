@@ -25,7 +25,7 @@ export function addTopicCommands(program: Command, act: Act): void {
   topic
     .command('tail <topic>')
     .description('print records as JSON lines as they come')
-    .option('--from <place>', 'first, end, or an offset (with --partition)', 'end')
+    .option('--from <place>', 'first, end, an instant, or an offset (with --partition)', 'end')
     .option('--partition <n>', 'only this partition')
     .option('--limit <n>', 'stop after this many records')
     .option('--no-follow', 'stop at the end')

@@ -27,9 +27,10 @@ const BLOCK_WITHIN_MS = 60_000
 const ENDED = '__ended__'
 const FAILED = '__failed__'
 
-/** What `npx beamline` and `npm start` do in a checkout, from another folder. */
+/** What these do in a checkout, or once the package is installed, from another folder. */
 const SHIMS = {
   npx: `[ "$1" = beamline ] || exit 1; shift; exec node "${ROOT}/gateway/cli/bin.mjs" "$@"`,
+  beamline: `exec node "${ROOT}/gateway/cli/bin.mjs" "$@"`,
   npm: `[ "$*" = start ] || exit 1; export PATH='${process.env.PATH}'; exec sh "${ROOT}/scripts/run" start`,
 }
 
@@ -93,7 +94,9 @@ export class Terminal {
 
   /** Types a block and waits until it has ended; one that goes on until it has something to show. @throws {Error} with the output */
   async type(block: Block): Promise<void> {
-    const text = block.text.replaceAll('localhost:8080', `127.0.0.1:${this.#port}`)
+    const text = block.text
+      .replaceAll('localhost:8080', `127.0.0.1:${this.#port}`)
+      .replaceAll('--port 8080', `--port ${this.#port}`)
     if (block.manner === 'server') return this.#serve(block, text)
     if (block.manner === 'follow') {
       this.#followed = ''

@@ -1,5 +1,6 @@
 /** The tour, the recipes and the how-to pages, typed as they are written, against the real process. */
 import { afterEach, describe, expect, it } from 'vitest'
+import { EXAMPLES } from '../../gateway/cli/examples.ts'
 import { documents, read } from './documents.ts'
 import { type Block, blocksOf, missingLine, Terminal } from './terminal.ts'
 
@@ -48,6 +49,22 @@ const ELSEWHERE = ['docs/api.md', 'docs/kafka.md', 'docs/kafka-processes.md', 'd
 it('no page with commands is left out', () => {
   const pages = documents().filter((page) => blocksOf(read(page)).some(({ kind }) => kind === 'sh'))
   expect(pages.toSorted()).toEqual(['docs/tour.md', ...PAGES, ...ELSEWHERE].toSorted())
+})
+
+const STOP = 'kill $(cat data/owner)\nwhile kill -0 $(cat data/owner) 2> /dev/null; do sleep 0.1; done\n'
+
+it('examples of the help that need a process or a folder of their own', { timeout: 180_000 }, async () => {
+  const examples = (...commands: readonly string[]): readonly Block[] =>
+    commands.flatMap((command) => EXAMPLES[command]!.map((text) => typed(`${text}\n`)))
+  const typed = (text: string): Block => ({ kind: 'sh', manner: 'typed', text, line: 0 })
+  const [start] = EXAMPLES.start!
+  await typeAll([
+    { kind: 'sh', manner: 'server', text: `${start}\n`, line: 0 },
+    ...examples('blocks show', 'doctor', 'backup', 'restore'),
+    typed('ls slow.cpuprofile restored/log.db\n'),
+    typed(STOP),
+    ...examples('verify', 'bench', 'simulate'),
+  ])
 })
 
 describe('what is compared', () => {

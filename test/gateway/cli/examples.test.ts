@@ -123,6 +123,7 @@ it.each([
     2,
     /--rate is 'fast'; expected a number of 0 or more, such as 20, or none/,
   ],
+  [['topic', 'tail', 'ingest', '--from', 'tomorrow', '--no-follow'], 1, /'from' is "tomorrow"; expected first, end/],
   [['run', 'show', '123'], 1, /is no run id.*\n.*beamline run list/],
   [['run', 'list', '--since', 'yesterday'], 2, /--since is 'yesterday'; expected a time such as/],
   [['run', 'rerun', '4b1d9f0e-5c1a-8f00-9b1a-0123456789ab', '--flow-version', '0'], 2, /expected a number from 1/],
