@@ -43,7 +43,7 @@ it.each(PAGES)('%s is what happens', { timeout: 120_000 }, async (page) => {
   await typeAll([server, ...blocks])
 })
 
-/** Their snippets need other programs, and are run by `readme-kafka.test.ts`, `test/foreign/` and `openapi/reference.test.ts`. */
+/** Their snippets need other programs, and are run by `readme-kafka.test.ts`, `test/foreign/` and `end-to-end/api-examples.test.ts`. */
 const ELSEWHERE = ['docs/api.md', 'docs/kafka.md', 'docs/kafka-processes.md', 'docs/schemas.md']
 
 it('no page with commands is left out', () => {
