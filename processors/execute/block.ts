@@ -150,6 +150,10 @@ export const COMMON_ERRORS: readonly BlockErrorDef[] = [
     meaning: 'The tenant has no such blob, or the input or a large payload that a blob held is gone.',
   },
   { code: 'BLOB_TOO_LARGE', class: 'permanent', meaning: 'A blob is larger than the limit.' },
-  { code: 'BLOBS_UNAVAILABLE', class: 'transient', meaning: 'The place for blobs cannot be reached, or there is none.' },
+  {
+    code: 'BLOBS_UNAVAILABLE',
+    class: 'transient',
+    meaning: 'The place for blobs cannot be reached, or there is none.',
+  },
   { code: 'INTERNAL_ERROR', class: 'permanent', meaning: 'The block threw something it does not declare.' },
 ]
