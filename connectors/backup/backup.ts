@@ -1,6 +1,7 @@
 /**
  * Copies a data folder while its owner runs. Each database is copied within one read transaction, which holds nobody up; the read model before the log, so that
- * it is never ahead of the log it belongs to. Files of tenants are copied last and are no part of the cut. Snapshots are left out: they can be made anew.
+ * it is never ahead of the log it belongs to; blobs after it, since each is stored before a record names it and removed long after none does. Files of tenants are copied
+ * last and are no part of the cut. Snapshots are left out: they can be made anew.
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
@@ -10,6 +11,7 @@ import { APPLICATION_ID, DATABASE_FILE } from '../log-embedded/schema.ts'
 import { BackupError, describeFile, MANIFEST_FILE, type Manifest, newManifest, sync } from './manifest.ts'
 
 export const READ_MODEL_FILE = 'read-model.db'
+export const BLOBS_FOLDER = 'blobs'
 export const FILES_FOLDER = 'files'
 const READ_RECORDS = 10_000
 const BUSY_MS = 30_000
@@ -35,11 +37,11 @@ export async function backUp({ dataFolder, destination, version, nowMs }: Backup
   const names = [READ_MODEL_FILE, DATABASE_FILE].filter((name) => existsSync(join(dataFolder, name)))
   for (const name of names) copyDatabase(join(dataFolder, name), join(destination, name))
   const log = checkLog(destination)
-  const files = copyFiles(join(dataFolder, FILES_FOLDER), join(destination, FILES_FOLDER))
+  const files = [BLOBS_FOLDER, FILES_FOLDER].flatMap((folder) => {
+    return copyFiles(join(dataFolder, folder), join(destination, folder)).map((file) => `${folder}/${file}`)
+  })
   const described = []
-  for (const name of [...names, ...files.map((file) => `${FILES_FOLDER}/${file}`)]) {
-    described.push(await describeFile(destination, name))
-  }
+  for (const name of [...names, ...files]) described.push(await describeFile(destination, name))
   const manifest = newManifest({ beamline: version, taken_at_ms: nowMs, ...log, files: described })
   writeFileSync(join(destination, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
   sync(join(destination, MANIFEST_FILE))
@@ -129,17 +131,23 @@ function metaOf(file: string): Pick<Manifest, 'log_id' | 'log_format'> {
   }
 }
 
-/** Names of the copied files; links are left out. */
+/** Names of the copied files; links are left out, what is removed meanwhile, and what is hidden: the store's own, which it makes anew. */
 function copyFiles(from: string, to: string): string[] {
   if (!existsSync(from)) return []
   const names = readdirSync(from, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(from, join(entry.parentPath, entry.name)).split(sep).join('/'))
-  for (const name of names) {
-    const target = join(to, name)
-    mkdirSync(dirname(target), { recursive: true })
-    cpSync(join(from, name), target)
-    sync(target)
+  return names.filter((name) => !name.startsWith('.') && copyFile(join(from, name), join(to, name)))
+}
+
+function copyFile(from: string, to: string): boolean {
+  mkdirSync(dirname(to), { recursive: true })
+  try {
+    cpSync(from, to)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
   }
-  return names
+  sync(to)
+  return true
 }

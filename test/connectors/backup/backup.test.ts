@@ -76,6 +76,21 @@ describe('a backup', () => {
     await appending
   })
 
+  it('has the blobs, but not what the store makes anew', async () => {
+    for (const [folder, name] of [
+      ['acme/ab', 'abcd'],
+      ['.incoming', 'half'],
+      ['.notes', 'round'],
+    ] as const) {
+      mkdirSync(at('data', 'blobs', folder), { recursive: true })
+      writeFileSync(at('data', 'blobs', folder, name), 'content')
+    }
+    await take()
+    await restore({ source: at('backup'), dataFolder: at('restored') })
+    expect(readFileSync(at('restored', 'blobs', 'acme', 'ab', 'abcd'), 'utf8')).toBe('content')
+    expect(readdirSync(at('restored', 'blobs'))).toEqual(['acme'])
+  })
+
   it('has the files of tenants, but follows no links', async () => {
     mkdirSync(at('data', 'files', 'acme', 'in'), { recursive: true })
     writeFileSync(at('data', 'files', 'acme', 'in', 'order.txt'), 'ten')
