@@ -78,7 +78,7 @@ export class SharedBytes {
   }
 }
 
-/** Lays a group out as one message, and empties the buffers it was gathered in. The group that was in `shared` before must have been written. */
+/** Lays a group out as one message, and empties the buffers it was gathered in. The group before it must have been written. */
 export function seal(group: Group, shared: SharedBytes): { readonly message: WriteGroup; readonly sent: SentGroup } {
   let bytes = 0
   for (const { batch } of group.partitions) bytes += batch.length

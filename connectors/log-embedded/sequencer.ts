@@ -1,10 +1,9 @@
 /**
  * The order of the log: gives each record its offset, gathers what is submitted while a transaction is being written, and sends it as the next.
  *
- * 1. Transactions are written one after another; so everything becomes durable in the order of submission. The next one is handed over when the one
- *    before is about to end, so that the writer need not wait until this thread finds time for it.
- * 2. When one fails, everything submitted since it was sealed fails with it, what was handed over included, and the log goes on from where the file
- *    stands. Until then nothing is taken.
+ * 1. One transaction is under way at a time; so everything becomes durable in the order of submission.
+ * 2. When one fails, everything submitted since it was sealed fails with it, and the log goes on from where the file stands. Until then nothing is
+ *    taken.
  */
 
 import type { Topic } from '../../schemas/topics.ts'
@@ -17,18 +16,11 @@ import type { StoredState, WriteGroup } from './protocol.ts'
 
 const PROBE_EVERY_MS = 1000
 const LEAST_PROBE_BYTES = 64 << 10
-/** Transactions handed over to the writer. */
-const MOST_SENT = 2
-/** The part of its usual time that a transaction has been written for when the next is handed over: what comes later goes with the one after that. */
-const HAND_OVER_AT = 0.25
-/** Weight of the latest transaction in what is usual. */
-const LATEST_WEIGHT = 0.1
 /** Progress without results may wait this long for a transaction to travel with. */
 const LAZY_MS = 100
 
 /** The writer thread as the sequencer sees it. */
 export interface LogWriter {
-  /** In the order of the calls. After one that failed all are refused until `state` was asked for. */
   write(group: WriteGroup): Promise<void>
   state(): Promise<StoredState>
   probe(bytes: number): Promise<void>
@@ -60,14 +52,9 @@ export class Sequencer {
   readonly changelogs: readonly TaskChangelog[]
   #condition: Condition = 'open'
   #failure: LogError | null = null
-  readonly #shared: readonly SharedBytes[] = Array.from({ length: MOST_SENT }, () => new SharedBytes())
+  readonly #shared = new SharedBytes()
   #gathering = new Group()
-  /** Handed over and not known to be written, in order. */
-  #sent: SentGroup[] = []
-  #seals = 0
-  /** When the first of them began to be written, and how long that usually takes, ms. */
-  #beganAt = 0
-  #usualMs = 0
+  #sent: Group | null = null
   #flushQueued = false
   #cancelLazy: Cancel | null = null
   #cancelProbe: Cancel | null = null
@@ -169,7 +156,7 @@ export class Sequencer {
   }
 
   #flushSoon(): void {
-    if (this.#flushQueued || this.#sent.length === MOST_SENT) return
+    if (this.#flushQueued || this.#sent !== null) return
     this.#flushQueued = true
     // not at once: what else this turn of the event loop brings goes into the same transaction
     this.#options.environment.soon(() => {
@@ -179,7 +166,7 @@ export class Sequencer {
   }
 
   #flush(): void {
-    if (!this.#mayHandOver() || this.#condition === 'recovering') return
+    if (this.#sent !== null || this.#condition === 'recovering') return
     const group = this.#gathering
     this.#cancelLazy?.()
     this.#cancelLazy = null
@@ -188,27 +175,17 @@ export class Sequencer {
       return
     }
     this.#gathering = new Group()
-    // a buffer is free again once the group in it was written, and one less than there are buffers is under way
-    const { message, sent } = seal(group, this.#shared[this.#seals++ % MOST_SENT]!)
-    if (this.#sent.push(sent) === 1) this.#beganAt = this.#options.environment.monotonic()
+    this.#sent = group
+    const { message, sent } = seal(group, this.#shared)
     this.#options.writer.write(message).then(
       () => this.#written(sent),
       (error: LogError) => void this.#failed(sent, error),
     )
   }
 
-  #mayHandOver(): boolean {
-    if (this.#sent.length === 0) return true
-    if (this.#sent.length === MOST_SENT) return false
-    return this.#options.environment.monotonic() - this.#beganAt >= this.#usualMs * HAND_OVER_AT
-  }
-
   #written(sent: SentGroup): void {
     const { group } = sent
-    this.#sent.shift()
-    const now = this.#options.environment.monotonic()
-    this.#usualMs += (now - this.#beganAt - this.#usualMs) * LATEST_WEIGHT
-    this.#beganAt = now
+    this.#sent = null
     for (const [partition, next] of group.offsets) partition.committed = next
     for (const [partition, { next }] of group.progress) partition.committed = next
     for (let i = 0; i < group.changelogs.length; i++) {
@@ -222,15 +199,13 @@ export class Sequencer {
   }
 
   async #failed(sent: SentGroup, error: LogError): Promise<void> {
-    // the writer refuses what was handed over after one that failed
-    if (!this.#sent.includes(sent)) return
-    const lost = [...this.#sent.map(({ group }) => group), this.#gathering]
+    const lost = this.#gathering
     this.#gathering = new Group()
-    this.#sent = []
+    this.#sent = null
     if (this.#condition === 'open') this.#condition = 'recovering'
     this.#failure = error
     for (const partition of this.all) partition.truncate()
-    for (const { waiters } of lost) for (const { reject } of waiters) reject(error)
+    for (const { reject } of [...sent.group.waiters, ...lost.waiters]) reject(error)
     try {
       this.#resume(await this.#options.writer.state())
     } catch (cause) {
@@ -272,9 +247,8 @@ export class Sequencer {
       if (this.#condition === 'recovering') {
         await new Promise<void>((resolve, reject) => this.#waitingForOpen.push({ resolve, reject }))
       }
-      const gathered = this.#gathering.waiters.length > 0 || !this.#gathering.isEmpty
-      const last = gathered ? this.#gathering : this.#sent.at(-1)?.group
-      if (last === undefined) return
+      const last = this.#gathering.waiters.length > 0 || !this.#gathering.isEmpty ? this.#gathering : this.#sent
+      if (last === null) return
       const outcome = new Promise<boolean>((resolve) => {
         last.waiters.push({ resolve: () => resolve(true), reject: () => resolve(false) })
       })
@@ -290,8 +264,8 @@ export class Sequencer {
     this.#condition = 'closed'
     this.#cancelProbe?.()
     for (const { reject } of this.#waitingForOpen.splice(0)) reject(closedError(this.#failure))
-    while (writing && (this.#sent.length > 0 || !this.#gathering.isEmpty || this.#gathering.waiters.length > 0)) {
-      const last = this.#sent.at(-1)?.group ?? this.#gathering
+    while (writing && (this.#sent !== null || !this.#gathering.isEmpty || this.#gathering.waiters.length > 0)) {
+      const last = this.#sent ?? this.#gathering
       const outcome = new Promise<void>((resolve) => last.waiters.push({ resolve, reject: () => resolve() }))
       this.#flush()
       await outcome
@@ -305,10 +279,10 @@ export class Sequencer {
     this.#condition = 'closed'
     this.#cancelProbe?.()
     this.#cancelLazy?.()
-    const groups = [...this.#sent.map(({ group }) => group), this.#gathering]
-    this.#sent = []
+    const groups = [this.#sent, this.#gathering]
+    this.#sent = null
     this.#gathering = new Group()
-    for (const { waiters } of groups) for (const { reject } of waiters) reject(error)
+    for (const group of groups) for (const { reject } of group?.waiters ?? []) reject(error)
     for (const { reject } of this.#waitingForOpen.splice(0)) reject(error)
   }
 }

@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { LogError } from '../../topology/log/port.ts'
 import { answer } from './calls.ts'
 import { openFolder } from './folder.ts'
-import type { StoredState, ThreadError, WriteGroup, WriterCalls, WriterData } from './protocol.ts'
+import type { StoredState, ThreadError, WriterCalls, WriterData } from './protocol.ts'
 import { readState } from './stored-state.ts'
 import { createWriter } from './writer.ts'
 
@@ -30,23 +30,9 @@ function start(): void {
   const limit = (pages: number) => database.exec(`PRAGMA max_page_count = ${pages}`)
   if (maxPages !== null) limit(maxPages)
   const writer = createWriter(database)
-  let failure: unknown = null
   const calls = {
     ...writer,
-    // what follows builds on what failed
-    write(group: WriteGroup) {
-      if (failure !== null) throw failure
-      try {
-        writer.write(group)
-      } catch (error) {
-        failure = error
-        throw error
-      }
-    },
-    state() {
-      failure = null
-      return readState(database, partitions)
-    },
+    state: () => readState(database, partitions),
     limit,
     close() {
       maintenance.close()

@@ -289,10 +289,10 @@ class Executor implements ExecutorHandle, PoolListener {
     } catch (error) {
       if (!(error instanceof LogError) || error.code !== 'OFFSET_OUT_OF_RANGE') throw error
       const { pool } = this.#config
-      this.#giveUp(partition)
-      this.#partitions.delete(partition.partition)
       this.#lost.set(partition.partition, `partition ${partition.partition} of the pool ${pool}: ${error.message}`)
       this.#observer.stopped(pool, partition.partition, error)
+      // what runs may end and is reported; what has not begun is given up
+      void this.#release([partition], this.#options.revokeGraceMs)
     }
   }
 

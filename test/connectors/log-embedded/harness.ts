@@ -33,12 +33,10 @@ export async function embeddedHarness(options: Partial<EmbeddedLogOptions> = {})
 function writerFaults(): LogFaults & { interpose(writer: LogWriter): LogWriter; reset(): void } {
   let held: Promise<void> | null = null
   let failing: 'before' | 'after' | null = null
-  let failure: LogError | null = null
   return {
     reset() {
       held = null
       failing = null
-      failure = null
     },
     hold() {
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -52,16 +50,10 @@ function writerFaults(): LogFaults & { interpose(writer: LogWriter): LogWriter; 
       ...writer,
       async write(group) {
         await held
-        if (failure !== null) throw failure
         const fails = failing
         failing = null
-        if (fails !== null) failure = new LogError('OUTCOME_UNKNOWN', `made to fail ${fails} the write`)
         if (fails !== 'before') await writer.write(group)
-        if (fails !== null) throw failure
-      },
-      state() {
-        failure = null
-        return writer.state()
+        if (fails !== null) throw new LogError('OUTCOME_UNKNOWN', `made to fail ${fails} the write`)
       },
     }),
   }

@@ -527,6 +527,22 @@ describe('a log that fails', () => {
     expect(executor.trouble).toBe('partition 1 of the pool io: offset 3 is gone; the first is 7')
   })
 
+  test('what runs of a partition whose records are gone may end and is reported; what has not begun never does', async () => {
+    const held = heldBlock()
+    const { environment, log } = await startBench([held], { concurrency: 1 })
+    const running = step('held')
+    log.put(0, running)
+    log.put(0, step('held'))
+    await environment.advance()
+    log.pollFault = () => new LogError('OFFSET_OUT_OF_RANGE', 'gone')
+    log.put(0, step('held'))
+    await environment.advance()
+    held.runs[0]!.end(null)
+    await environment.advance(1_000)
+    expect(log.results.map((r) => r.runId)).toEqual([running.runId])
+    expect(held.runs).toHaveLength(1)
+  })
+
   test('a full log keeps the results for as long as it takes', async () => {
     const { environment, log } = await startBench([echo])
     let full = true
