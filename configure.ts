@@ -14,12 +14,14 @@ import {
   variablesAskForTraces,
   variablesForbidTraces,
 } from './connectors/tracing/options.ts'
+import { readConnections } from './gateway/config/connections.ts'
 import { resolveSecret, type Secret, type SecretSources } from './gateway/config/secret.ts'
 import type { Config } from './gateway/config/settings.ts'
 import type { OlderOptions } from './gateway/older/options.ts'
 import type { BeamlineConfig, BlobConfig } from './main.ts'
 import { secretsOfEnvironment } from './processors/execute/blocks/secrets/source.ts'
-import { type BlockSettings, connectionsOf } from './processors/execute/blocks/settings.ts'
+import type { BlockSettings } from './processors/execute/blocks/settings.ts'
+import type { Json } from './schemas/json.ts'
 import type { TopologyOptions } from './topology/topology.ts'
 
 type Variables = SecretSources['variables']
@@ -191,8 +193,8 @@ function blocksOf(config: Config, variables: Variables): BlockSettings {
   const file = config['secrets.store']
   const key = config['secrets.key']
   return {
-    files: { folder: variables.BEAMLINE_FILES ?? join(config.data, 'files') },
-    connections: connectionsOf(variables.BEAMLINE_CONNECTIONS),
+    files: { folder: config.files ?? join(config.data, 'files') },
+    connections: connectionsOf(config),
     egress: {
       allow: config['egress.allow'] ?? [],
       deny: config['egress.deny'] ?? [],
@@ -213,6 +215,25 @@ function blocksOf(config: Config, variables: Variables): BlockSettings {
       values: secretsOfEnvironment(variables),
       store: file === null || key === null ? null : { file, key: secretOf('secrets.key', key, variables) },
     },
+  }
+}
+
+function connectionsOf({ connections: setting }: Config): NonNullable<BlockSettings['connections']> {
+  if (setting === null) return {}
+  const read =
+    setting.kind === 'here'
+      ? { value: setting.connections }
+      : readConnections(jsonOf(fileOf('connections', setting.path)), true)
+  if ('value' in read) return read.value as unknown as NonNullable<BlockSettings['connections']>
+  throw new Error(`connections: expected in the file ${read.expected}`)
+}
+
+/** `null` for what is no JSON. */
+function jsonOf(text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return null
   }
 }
 

@@ -20,6 +20,9 @@ log: kafka
 kafka:
   brokers: [broker-1:9092, broker-2:9092]
   sasl: { mechanism: scram-sha-512, username: beamline, password: file:/run/secrets/kafka }
+connections:
+  warehouse: { kind: postgres, url: "secret://warehouse-url", readOnly: true }
+  smtp: { kind: smtp, url: "smtp://mail.internal:25", from: reports@example.org }
 roles: [tasks, execute:io]
 health_port: 9090
 \`\`\``
@@ -31,7 +34,7 @@ const GROUPS: { readonly [group: string]: string } = {
   read_model: 'Read model',
   schema_registry: 'Schema registry',
   egress: 'What steps may call',
-  blocks: 'Blocks',
+  blocks: 'What steps have',
   gpu: 'Kernels',
   scripts: 'Scripts',
   secrets: 'Secrets of steps',
@@ -51,7 +54,11 @@ export function configReference(): string {
   return `${[INTRODUCTION, ...sections].join('\n\n')}\n`
 }
 
+/** Those of one level that belong to a group all the same. */
+const OF_BLOCKS: readonly SettingName[] = ['connections', 'files']
+
 export function groupOf(name: SettingName): string {
+  if (OF_BLOCKS.includes(name)) return 'blocks'
   return name.includes('.') ? name.split('.')[0]! : ''
 }
 

@@ -1,4 +1,5 @@
 /** Every setting of a process, once: the configuration file, the environment, the flags and the reference are made from it. */
+import { connections } from './connections.ts'
 import { type Secret, secret, secretUrl } from './secret.ts'
 import {
   choice,
@@ -144,6 +145,14 @@ export const SETTINGS = {
   'egress.deny': list('addresses, networks or names')(null, 'What steps may not call.'),
   'egress.only': flag(false, 'Steps may call what `egress.allow` names and nothing else.'),
   proxy: url(['http:', 'https:'])(null, 'Proxy for the calls of steps.'),
+  connections: connections(
+    null,
+    'Databases and services that steps name: `{kind: postgres | redis | smtp | llm, url}`, and as the kind has them `readOnly`, `prefix`, `from`, `key`, `model`, `usdPerMillion`; with `tenants` for those alone. Their texts may be `secret://NAME`, one of the secrets of steps; outside the environment passwords and keys must be.',
+  ),
+  files: text(
+    null,
+    'Folder with a folder of files for each tenant, for steps. Without it: `files` in the data folder.',
+  ),
   'blocks.folder': text(null, 'Folder with modules of custom blocks, see `custom-blocks.md`.'),
   'blocks.threads': many(
     null,
