@@ -294,6 +294,9 @@ class Beamline {
     const gpu = { observer: createGpuMetrics(this.#registry, this.#logger), ...given.gpu }
     const blocks = await openBlocks(environment, { ...given, gpu })
     this.#blocks = blocks.blocks
+    const pools = this.#poolRoles(blocks.blocks).map((role) =>
+      role.pool === 'gpu' ? { ...role, device: blocks.device } : role,
+    )
     this.#closers.push(() => blocks.close())
     const metrics = createTaskMetrics(this.#registry, createTaskLog(this.#logger))
     const tracing = this.#tracing
@@ -304,7 +307,7 @@ class Beamline {
       topology: createTopology(topology),
       workerId: workerId(),
       tasks: this.#roles.has('tasks'),
-      pools: this.#poolRoles(blocks.blocks),
+      pools,
       taskObserver: {
         ...metrics,
         committed: (stats) => {

@@ -87,6 +87,8 @@ export const COUNTER_NAMES = [
   'idempotency_evictions',
   'sticky_hits',
   'sticky_misses',
+  'warm_hits',
+  'warm_misses',
   'records_forwarded',
   'step_retries',
   'dead_letters_evicted',

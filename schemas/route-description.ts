@@ -19,4 +19,17 @@ export interface RouteDescription {
   readonly partitions: readonly PoolPartitionShare[]
   /** Steps of this task that wait to be assigned, by pool. */
   readonly waiting: { readonly [pool: string]: number }
+  /** What workers have said of their devices; absent in the answer of an older task. */
+  readonly devices?: readonly WorkerDeviceShown[]
+}
+
+export interface WorkerDeviceShown {
+  readonly pool: Pool
+  readonly worker_id: string
+  /** `null`: no device is open now. */
+  readonly backend: string | null
+  readonly adapter: string | null
+  readonly array_max_bytes: number | null
+  readonly why: string
+  readonly warm_kernels: readonly string[]
 }

@@ -12,6 +12,14 @@ const PHASES: readonly TaskPhase[] = ['opening', 'restoring', 'running', 'draini
 const COUNTERS: { readonly [N in CounterName]: readonly [name: string, help: string] } = {
   sticky_hits: ['router_sticky_hits_total', 'Steps that went to the worker of their sticky key.'],
   sticky_misses: ['router_sticky_miss_total', 'Steps with a sticky key whose worker was not there.'],
+  warm_hits: [
+    'beamline_kernel_warm_total',
+    'Kernel steps that went to a worker where the kernel is compiled, with others where it is not.',
+  ],
+  warm_misses: [
+    'beamline_kernel_cold_total',
+    'Kernel steps that went to a worker where the kernel is not compiled, because those where it is had more to do.',
+  ],
   duplicate_submissions: ['router_idempotency_hit_total', 'Submissions that were accepted before.'],
   late_results_dropped: ['beamline_late_results_dropped_total', 'Ends of attempts that were not awaited any more.'],
   late_commands_dropped: ['beamline_late_commands_dropped_total', 'Commands about what had ended already.'],

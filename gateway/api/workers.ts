@@ -47,6 +47,17 @@ const worker = named(
     in_flight: count('Attempts assigned to it and not ended.'),
     partitions: list(count('Partition.'), 'Of the pool, that it has.'),
     seen_at_ms: common.epochMs('The last sign of life, to within some seconds.'),
+    device: nullable(
+      object({
+        backend: nullable(
+          text('What drives it, e.g. `webgpu`; `null`: no device is open, which one is with the first kernel.'),
+        ),
+        adapter: nullable(text('How the device describes itself.')),
+        array_max_bytes: nullable(count('Largest array that it takes; `null`: only memory limits it.')),
+        why: text('Why it is this device, and what each better one lacks.'),
+        warm_kernels: list(text('Kernel.'), 'Compiled there: their steps go to such workers first.'),
+      }),
+    ),
   }),
 )
 

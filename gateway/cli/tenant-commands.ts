@@ -87,6 +87,15 @@ async function set(shell: Shell, name: string, options: LimitOptions): Promise<v
   shell.print(answer, text, [answer.tenant_id])
 }
 
+type Device = { readonly backend: string | null; readonly adapter: string | null } | null
+
+function deviceText(device: Device): string | null {
+  if (device === null) return null
+  const { backend, adapter } = device
+  if (backend === null) return 'not open'
+  return adapter === null ? backend : `${backend} (${adapter})`
+}
+
 async function listWorkers(shell: Shell, { pool }: { readonly pool?: string }): Promise<void> {
   const query = (pool === undefined ? {} : { pool }) as { readonly pool?: 'io' }
   const answer = await shell.api.listWorkers({ query })
@@ -96,8 +105,10 @@ async function listWorkers(shell: Shell, { pool }: { readonly pool?: string }): 
     `${worker.in_flight} of ${worker.capacity}`,
     worker.partitions.join(','),
     timeText(worker.seen_at_ms),
+    deviceText(worker.device),
+    worker.device?.warm_kernels.join(',') || null,
   ])
-  const title = ['worker', 'pool', 'busy', 'partitions', 'seen']
+  const title = ['worker', 'pool', 'busy', 'partitions', 'seen', 'device', 'warm kernels']
   const text = rows.length === 0 ? 'no workers' : table(shell.look, rows, title)
   const ids = answer.workers.map((worker) => worker.worker_id)
   shell.print(answer, text, [...new Set(ids)])

@@ -1,6 +1,6 @@
 /** `/api/v1/pools` and `/api/v1/workers`: what all tasks together know of those who execute steps. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { PoolPartitionShare, RouteDescription } from '../../schemas/route-description.ts'
+import type { PoolPartitionShare, RouteDescription, WorkerDeviceShown } from '../../schemas/route-description.ts'
 import { executeTopic, POOLS, type Pool } from '../../schemas/topics.ts'
 import type { PartitionInfo } from '../../topology/log/port.ts'
 import { API } from '../api/index.ts'
@@ -17,6 +17,7 @@ export function registerWorkers(app: FastifyInstance, edge: Edge): void {
 interface Described {
   readonly partitions: readonly PoolPartitionShare[]
   readonly waiting: ReadonlyMap<string, number>
+  readonly devices: readonly WorkerDeviceShown[]
 }
 
 /** Asks every task. @throws {RequestError} `timeout` while one of them does not answer */
@@ -47,7 +48,9 @@ function merged(descriptions: readonly RouteDescription[]): Described {
   }
   const order = (a: PoolPartitionShare, b: PoolPartitionShare): number =>
     POOLS.indexOf(a.pool) - POOLS.indexOf(b.pool) || a.partition - b.partition
-  return { partitions: [...partitions.values()].sort(order), waiting }
+  // what a task knows that heard of it a moment later is as good
+  const devices = descriptions.flatMap((description) => description.devices ?? [])
+  return { partitions: [...partitions.values()].sort(order), waiting, devices }
 }
 
 function together(a: PoolPartitionShare, b: PoolPartitionShare): PoolPartitionShare {
@@ -94,11 +97,24 @@ function poolShown(pool: Pool, { partitions, waiting }: Described, infos: readon
 
 async function listWorkers(edge: Edge, request: FastifyRequest): Promise<object> {
   const only = oneOf('pool', queryOf(request, ['pool']).pool, POOLS)
-  const { partitions } = await describe(edge)
+  const { partitions, devices } = await describe(edge)
   const workers = POOLS.filter((pool) => only === null || pool === only).flatMap((pool) =>
-    workersOf(partitions.filter((share) => share.pool === pool)),
+    workersOf(partitions.filter((share) => share.pool === pool)).map((worker) => ({
+      ...worker,
+      device: deviceOf(devices, worker),
+    })),
   )
   return { workers, at_ms: edge.environment.now() }
+}
+
+function deviceOf(
+  devices: readonly WorkerDeviceShown[],
+  worker: { readonly pool: Pool; readonly worker_id: string },
+): object | null {
+  const found = devices.find(({ pool, worker_id: id }) => pool === worker.pool && id === worker.worker_id)
+  if (found === undefined) return null
+  const { backend, adapter, array_max_bytes, why, warm_kernels } = found
+  return { backend, adapter, array_max_bytes, why, warm_kernels }
 }
 
 /** Of one pool, by name. */

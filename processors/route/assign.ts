@@ -5,13 +5,14 @@ import { executeTopic } from '../../schemas/topics.ts'
 import type { TenantShare } from '../control/tenants.ts'
 import type { AttemptInput } from '../result/attempt-input.ts'
 import type { Turn } from '../turn.ts'
+import { kernelOf } from './kernel-of.ts'
 import { takeToken } from './limits.ts'
 import { choosePartition, type Placed } from './place.ts'
 import { queueKey } from './rows.ts'
 import type { RouteSettings } from './settings.ts'
 import { QUEUE } from './stores.ts'
 
-export interface Attempt extends Placed {
+export interface Attempt extends Omit<Placed, 'kernel'> {
   readonly runId: RunId
   readonly stepId: StepId
   readonly attempt: number
@@ -30,7 +31,8 @@ export function assign(settings: RouteSettings, turn: Turn, step: Attempt, share
     endAttempt(turn, step.runId, step.stepId, step.attempt, 'error', given.error, turn.now)
     return false
   }
-  const partition = choosePartition(turn, step, settings.maxStickyKeys)
+  const placed = { ...step, kernel: kernelOf(given.block, given.input) }
+  const partition = choosePartition(turn, placed, settings.maxStickyKeys)
   takeToken(turn, step.tenant, share)
   turn.put(QUEUE, queueKey(step.runId, step.stepId), {
     attempt: step.attempt,

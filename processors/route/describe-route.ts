@@ -3,7 +3,7 @@ import type { RouteDescription } from '../../schemas/route-description.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Turn } from '../turn.ts'
 import { SLOTS } from './slots.ts'
-import { LANES, WORKERS } from './stores.ts'
+import { DEVICES, LANES, WORKERS } from './stores.ts'
 import { WAITING } from './waiting.ts'
 
 /** Answers what this task knows of workers and queues; changes nothing. */
@@ -31,7 +31,11 @@ function describe(turn: Turn): RouteDescription {
     const [pool, tenant] = parted(key)
     waiting[pool] = (waiting[pool] ?? 0) + lanes.count(pool, tenant)
   }
-  return { at_ms: turn.now, partitions, waiting }
+  const devices = [...turn.rows(DEVICES)].map(([key, { backend, adapter, arrayMaxBytes, why, warm }]) => {
+    const [pool, worker] = parted(key)
+    return { pool, worker_id: worker, backend, adapter, array_max_bytes: arrayMaxBytes, why, warm_kernels: warm }
+  })
+  return { at_ms: turn.now, partitions, waiting, devices }
 }
 
 /** Keys begin with a pool and a slash. */

@@ -8,8 +8,8 @@ import { type RouteOptions, routeSettings } from './settings.ts'
 import { silenceDue } from './silence.ts'
 import { onSlotReleased } from './slot-released.ts'
 import { onStepReady } from './step-ready.ts'
-import { LANES, QUEUE, STICKY, TOKENS, WORKERS } from './stores.ts'
-import { onWorkerChanged } from './workers.ts'
+import { DEVICES, LANES, QUEUE, STICKY, TOKENS, WORKERS } from './stores.ts'
+import { onWorkerChanged, onWorkerDevice } from './workers.ts'
 
 export type { RouteOptions } from './settings.ts'
 
@@ -18,11 +18,12 @@ export function createRoute(options: RouteOptions = {}): Processor {
   const settings = routeSettings(options)
   return {
     topic: 'route',
-    stores: [QUEUE, TOKENS, STICKY, WORKERS, LANES],
+    stores: [QUEUE, TOKENS, STICKY, WORKERS, DEVICES, LANES],
     handlers: handlers({
       StepReady: (turn, record) => onStepReady(settings, turn, record),
       SlotReleased: (turn, record) => onSlotReleased(settings, turn, record),
       WorkerChanged: onWorkerChanged,
+      WorkerDevice: onWorkerDevice,
       DescribeRoute: onDescribeRoute,
     }),
     due: [

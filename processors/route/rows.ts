@@ -1,5 +1,5 @@
 /** The rows of `route`'s stores and their keys. */
-import { double, int, long, nullable, oneOf, string, type ValueOf } from '../../schemas/define.ts'
+import { arrayOf, double, int, long, nullable, oneOf, string, type ValueOf } from '../../schemas/define.ts'
 import type { RunId, StepId } from '../../schemas/ids.ts'
 import { tenantId } from '../../schemas/records/shared.ts'
 import { POOLS, type Pool } from '../../schemas/topics.ts'
@@ -56,6 +56,16 @@ export const workerFields = {
 }
 export type WorkerRow = ValueOf<typeof workerFields>
 
+export const deviceFields = {
+  backend: nullable(string),
+  adapter: nullable(string),
+  arrayMaxBytes: nullable(long),
+  why: string,
+  /** Names of kernels that are compiled there. */
+  warm: arrayOf(string),
+}
+export type DeviceRow = ValueOf<typeof deviceFields>
+
 export function queueKey(run: RunId, step: StepId): string {
   return `${run}/${step}`
 }
@@ -72,4 +82,8 @@ export function laneKey(pool: Pool, tenant: string): string {
 
 export function workerKey(pool: Pool, partition: number): string {
   return `${pool}/${partition}`
+}
+
+export function deviceKey(pool: Pool, workerId: string): string {
+  return `${pool}/${workerId}`
 }

@@ -3,6 +3,8 @@ import { defineValue } from '../../schemas/define.ts'
 import type { StoreDef } from '../turn.ts'
 import { LANE_ORDER } from './lane-order.ts'
 import {
+  type DeviceRow,
+  deviceFields,
   type LaneRow,
   laneFields,
   type QueueRow,
@@ -51,6 +53,13 @@ export const WORKERS: StoreDef<WorkerRow> = {
   id: 33,
   type: defineValue('WorkerRow', workerFields),
   indexes: [WORKER_TABLE],
+}
+
+/** By `pool/worker`, of workers that own a partition and have said what their steps run on. */
+export const DEVICES: StoreDef<DeviceRow> = {
+  name: 'devices',
+  id: 35,
+  type: defineValue('DeviceRow', deviceFields),
 }
 
 /** By `pool/tenant`: there while steps of the tenant wait for the pool. */

@@ -1,9 +1,10 @@
-/** Who owns a pool's partitions, and when they last showed that they are alive. */
-import type { WorkerChanged } from '../../schemas/records/route.ts'
+/** Who owns a pool's partitions, what their steps run on, and when they last showed that they are alive. */
+import type { WorkerChanged, WorkerDevice } from '../../schemas/records/route.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Turn } from '../turn.ts'
-import { workerKey } from './rows.ts'
-import { WORKERS } from './stores.ts'
+import { deviceKey, workerKey } from './rows.ts'
+import { DEVICES, WORKERS } from './stores.ts'
+import { WORKER_TABLE } from './worker-table.ts'
 
 /** Signs of life closer together than this are worth one write. */
 const SEEN_EVERY_MS = 5_000
@@ -15,6 +16,24 @@ export function onWorkerChanged(turn: Turn, record: WorkerChanged): void {
   const known = turn.get(WORKERS, key)
   if (record.state === 'assigned') turn.put(WORKERS, key, { workerId, capacity, seenAtMs: turn.now })
   else if (known?.workerId === workerId) turn.put(WORKERS, key, { ...known, workerId: '', capacity: 0 })
+  if (known !== undefined) forgetDevice(turn, record.pool, known.workerId)
+}
+
+/** One who owns nothing is forgotten at once, so that there are never more rows than partitions. */
+export function onWorkerDevice(turn: Turn, record: WorkerDevice): void {
+  const { pool, workerId, backend, adapter, arrayMaxBytes, why, warm } = record
+  if (!ownsAny(turn, pool, workerId)) return
+  turn.put(DEVICES, deviceKey(pool, workerId), { backend, adapter, arrayMaxBytes, why, warm })
+}
+
+function forgetDevice(turn: Turn, pool: Pool, workerId: string): void {
+  const key = deviceKey(pool, workerId)
+  if (turn.get(DEVICES, key) !== undefined && !ownsAny(turn, pool, workerId)) turn.delete(DEVICES, key)
+}
+
+function ownsAny(turn: Turn, pool: Pool, workerId: string): boolean {
+  const partitions = turn.index(WORKER_TABLE).partitions(pool)
+  return partitions.some((partition) => turn.get(WORKERS, workerKey(pool, partition))?.workerId === workerId)
 }
 
 export function sawWorker(turn: Turn, pool: Pool, partition: number): void {

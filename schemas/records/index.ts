@@ -16,6 +16,7 @@ export const RECORDS = {
   11: route.SlotReleased,
   12: route.WorkerChanged,
   13: route.DescribeRoute,
+  14: route.WorkerDevice,
   20: execute.ExecuteStep,
   21: execute.CancelStep,
   30: result.AttemptFinished,
@@ -67,6 +68,7 @@ export type EventRecord = RecordOfKind<
     | 'StepReady'
     | 'SlotReleased'
     | 'WorkerChanged'
+    | 'WorkerDevice'
     | 'DescribeRoute'
     | 'ExecuteStep'
     | 'CancelStep'

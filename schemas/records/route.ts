@@ -1,4 +1,4 @@
-import { defineRecord, int, long, nullable, oneOf, type RecordOf, string } from '../define.ts'
+import { arrayOf, defineRecord, int, long, nullable, oneOf, type RecordOf, string } from '../define.ts'
 import { POOLS } from '../topics.ts'
 import { replyTo, runId, stepId, tenantId } from './shared.ts'
 
@@ -34,6 +34,22 @@ export const WorkerChanged = defineRecord('WorkerChanged', 1, {
   capacity: int,
 })
 export type WorkerChanged = RecordOf<typeof WorkerChanged>
+
+/** What a worker's steps of the pool run on, and what is ready there. Sent to every task, after the partitions that the worker took. */
+export const WorkerDevice = defineRecord('WorkerDevice', 1, {
+  pool: oneOf(...POOLS),
+  workerId: string,
+  /** E.g. `webgpu`; `null`: no device is open now. */
+  backend: nullable(string),
+  adapter: nullable(string),
+  /** Largest array it takes; `null`: only memory limits it. */
+  arrayMaxBytes: nullable(long),
+  /** Why it is this device. */
+  why: string,
+  /** Names of kernels that are compiled there, ascending. */
+  warm: arrayOf(string),
+})
+export type WorkerDevice = RecordOf<typeof WorkerDevice>
 
 /** Asks a task what it has assigned, to whom, and what waits; nothing changes. */
 export const DescribeRoute = defineRecord('DescribeRoute', 1, { replyTo })

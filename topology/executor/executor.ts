@@ -1,6 +1,7 @@
 /** The executor of one pool in one process: takes steps from the pool's partitions, runs their blocks, reports how they ended. */
 import type { Block } from '../../processors/execute/block.ts'
 import { type BlockTable, blockTable } from '../../processors/execute/block-table.ts'
+import type { DeviceSource } from '../../processors/execute/device.ts'
 import { FairQueue } from '../../processors/execute/fair-queue.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Environment } from '../environment.ts'
@@ -26,6 +27,8 @@ export interface ExecutorConfig {
   readonly workerId: string
   /** Steps running at once, at least 1. */
   readonly concurrency: number
+  /** Told to the tasks, which prefer workers where a kernel is compiled. Absent: the pool has none. */
+  readonly device?: DeviceSource
   readonly observer?: ExecutorObserver
   readonly tracing?: AttemptTracing
   readonly options?: Partial<ExecutorOptions>
@@ -101,6 +104,7 @@ class Executor implements ExecutorHandle, PoolListener {
       pool,
       workerId,
       capacity: concurrency,
+      device: config.device,
       retry: this.#options.retry,
     })
   }

@@ -5,7 +5,7 @@ import { DEFAULT_TENANT, type EpochMs, homeOf } from '../../schemas/ids.ts'
 import type { DeadLetter } from '../../schemas/records/dlq.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import type { AttemptFinished } from '../../schemas/records/result.ts'
-import type { WorkerChanged } from '../../schemas/records/route.ts'
+import type { WorkerChanged, WorkerDevice } from '../../schemas/records/route.ts'
 import type { Topic } from '../../schemas/topics.ts'
 import type { LogRecord, OutRecord } from '../log/port.ts'
 import type { Attempt } from './attempt.ts'
@@ -26,8 +26,8 @@ export function carriedRecord(attempt: Attempt): OutRecord {
 }
 
 /** One for every task's `route`. */
-export function workerRecords(change: WorkerChanged, partitions: number): OutRecord[] {
-  const key = `${change.pool}/${change.partition}`
+export function workerRecords(change: WorkerChanged | WorkerDevice, partitions: number): OutRecord[] {
+  const key = `${change.pool}/${change.kind === 'WorkerChanged' ? change.partition : change.workerId}`
   return Array.from({ length: partitions }, (_, task) => out('route', task, key, change))
 }
 

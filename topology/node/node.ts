@@ -1,5 +1,6 @@
 /** What one process runs of a deployment: its tasks and its executors, from start to orderly end. */
 import type { Block } from '../../processors/execute/block.ts'
+import type { DeviceSource } from '../../processors/execute/device.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { Environment } from '../environment.ts'
 import { type ExecutorHandle, type ExecutorObserver, startExecutor } from '../executor/executor.ts'
@@ -16,6 +17,8 @@ export interface PoolRole {
   /** Steps executed at once. */
   readonly concurrency: number
   readonly blocks: readonly Block[]
+  /** What the pool's steps run on, if that is more than the process. */
+  readonly device?: DeviceSource
 }
 
 export interface NodeConfig {
@@ -159,6 +162,7 @@ export class Node {
       blocks: role.blocks,
       workerId,
       concurrency: role.concurrency,
+      ...(role.device === undefined ? {} : { device: role.device }),
       ...(executorObserver === undefined ? {} : { observer: executorObserver }),
       ...(executorOptions === undefined ? {} : { options: executorOptions }),
       ...(tracing === undefined ? {} : { tracing }),

@@ -230,6 +230,7 @@ const TOPIC_OF: { readonly [K in RecordKind]?: string } = {
   SlotReleased: 'route',
   DescribeRoute: 'route',
   WorkerChanged: 'route',
+  WorkerDevice: 'route',
   ExecuteStep: 'execute',
   CancelStep: 'execute',
   AttemptFinished: 'result',

@@ -1,6 +1,7 @@
 /** The blocks this version has. */
 import { availableParallelism } from 'node:os'
 import type { Block } from '../block.ts'
+import type { DeviceSource } from '../device.ts'
 import { jmespathBlock } from './cpu/jmespath.ts'
 import { javascriptBlock, SCRIPT_STACK_MB } from './cpu/script/javascript.ts'
 import { trustedJavascript } from './cpu/script/javascript-trusted.ts'
@@ -20,6 +21,8 @@ export type BuiltInOptions = BlockSettings
 
 export interface BuiltInBlocks {
   readonly blocks: readonly Block[]
+  /** What the pool `gpu` runs on. */
+  readonly device: DeviceSource
   /** Ends threads and connections. Calls that are still running fail. */
   close(): Promise<void>
 }
@@ -32,7 +35,7 @@ export async function openBlocks(tools: BlockTools, settings: BlockSettings = {}
   const custom =
     folder === null ? NO_CUSTOM_BLOCKS : await loadCustomBlocks(tools, { folder, threads: threadsOf(settings), heapMb })
   const builtIn = builtInBlocks(tools, settings, custom.blocks)
-  return { blocks: builtIn.blocks, close: async () => void (await Promise.all([builtIn.close(), custom.close()])) }
+  return { ...builtIn, close: async () => void (await Promise.all([builtIn.close(), custom.close()])) }
 }
 
 function threadsOf({ cpuThreads }: BlockSettings): number {
@@ -66,6 +69,7 @@ export function builtInBlocks(
   const blocks = [...io.blocks, ...cpuBlocks, trusted.block, kernelBlock(() => device), ...custom]
   return {
     blocks: blocks.map((block) => withSecrets(block, secrets)),
+    device,
     close: async () => {
       await Promise.all([io.close(), cpu.close(), trusted.close(), device.close()])
     },

@@ -3,6 +3,7 @@
  * again; what was under way goes once more, each step for itself, so that one that takes the device down does so alone.
  */
 import { BlockError } from '../../block.ts'
+import type { DeviceShown, DeviceSource } from '../../device.ts'
 import type { BlockTools } from '../tools.ts'
 import type { DeviceInfo } from './device/backend-names.ts'
 import { DeviceHandle, type DeviceListener } from './device/device-handle.ts'
@@ -43,7 +44,11 @@ const LOSSES_MAX = 2
 /** How long a dispatch that nobody waits for may go on. */
 const STUCK_AFTER_MS = 100
 
-export class GpuPool implements DeviceListener {
+const CLOSED: DeviceShown = { backend: null, adapter: null, arrayMaxBytes: null, why: 'no device is open', warm: [] }
+/** Characters of what a driver says. */
+const SAID_MAX = 500
+
+export class GpuPool implements DeviceListener, DeviceSource {
   readonly #tools: BlockTools
   readonly #settings: GpuSettings
   readonly #heapMb: number
@@ -52,7 +57,8 @@ export class GpuPool implements DeviceListener {
   readonly #inFlight = new Map<number, Batch>()
   #device: DeviceHandle | null = null
   #info: DeviceInfo | null = null
-  #warm: readonly string[] = []
+  #shown: DeviceShown = CLOSED
+  #changed: () => void = () => undefined
   #nextId = 0
   #closed = false
 
@@ -67,9 +73,12 @@ export class GpuPool implements DeviceListener {
     return this.#info
   }
 
-  /** Kernels that are compiled on the device. */
-  get warm(): readonly string[] {
-    return this.#warm
+  get shown(): DeviceShown {
+    return this.#shown
+  }
+
+  onChange(listener: () => void): void {
+    this.#changed = listener
   }
 
   /** The kernel's result. Rejects with the signal's reason if that is aborted, else with a {@link BlockError}. */
@@ -116,13 +125,22 @@ export class GpuPool implements DeviceListener {
 
   opened(info: DeviceInfo): void {
     this.#info = info
+    const { backend, adapter, arrayMaxBytes, why } = info
+    this.#show({
+      backend,
+      adapter: adapter?.slice(0, SAID_MAX) ?? null,
+      arrayMaxBytes,
+      why: why.slice(0, SAID_MAX),
+      warm: [],
+    })
     this.#settings.observer?.opened(info)
   }
 
   answered({ id, results, warm, durationMs }: DeviceMessage & { readonly kind: 'results' }): void {
     const batch = this.#inFlight.get(id)
     this.#inFlight.delete(id)
-    this.#warm = warm
+    if (warm.length !== this.#shown.warm.length || warm.some((name) => !this.#shown.warm.includes(name)))
+      this.#show({ ...this.#shown, warm: [...warm].sort() })
     if (batch !== undefined) {
       this.#settings.observer?.dispatched(batch.kernel, batch.steps.length, durationMs)
       for (const [index, step] of batch.steps.entries()) {
@@ -142,6 +160,11 @@ export class GpuPool implements DeviceListener {
       step.reject(new BlockError('DEVICE_LOST', `the device was lost ${LOSSES_MAX} times with this step: ${reason}`))
       return false
     })
+  }
+
+  #show(shown: DeviceShown): void {
+    this.#shown = shown
+    this.#changed()
   }
 
   #gather(step: Step): void {
@@ -217,7 +240,7 @@ export class GpuPool implements DeviceListener {
   #again(goesOn: (step: Step) => boolean): void {
     this.#device = null
     this.#info = null
-    this.#warm = []
+    this.#show(CLOSED)
     const steps = [...this.#inFlight.values()].flatMap((batch) => batch.steps).filter((step) => !step.dropped)
     this.#inFlight.clear()
     const alone = steps.filter(goesOn).map((step) => ({ id: this.#nextId++, kernel: step.kernel, steps: [step] }))

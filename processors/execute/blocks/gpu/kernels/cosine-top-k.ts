@@ -17,7 +17,7 @@ interface Result {
 }
 
 const PROGRAM: Program = {
-  name: 'cosine',
+  name: 'cosine-top-k',
   types: ['Array', 'Array', 'Float', 'Float', 'Float'],
   source: `function (matrix, query, dimensions, rows, items) {
     const item = Math.min(Math.floor((this.thread.x + 0.5) / rows), items - 1);

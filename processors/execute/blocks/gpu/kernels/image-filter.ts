@@ -17,7 +17,7 @@ const FILTERS = {
 } as const
 
 const PROGRAM: Program = {
-  name: 'filter',
+  name: 'image-filter',
   types: ['Array', 'Array', 'Float', 'Float', 'Float', 'Float', 'Float'],
   source: `function (image, filter, height, width, channels, tall, wide) {
     ${PIXEL}

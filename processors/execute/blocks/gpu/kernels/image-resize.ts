@@ -16,7 +16,7 @@ const AT = (row: string, column: string): string =>
 
 const PROGRAMS: { readonly [method in Item['method']]: Program } = {
   nearest: {
-    name: 'resize/nearest',
+    name: 'image-resize/nearest',
     types: TYPES,
     source: `${HEAD} {
     ${PIXEL}
@@ -26,7 +26,7 @@ const PROGRAMS: { readonly [method in Item['method']]: Program } = {
   }`,
   },
   bilinear: {
-    name: 'resize/bilinear',
+    name: 'image-resize/bilinear',
     types: TYPES,
     source: `${HEAD} {
     ${PIXEL}

@@ -10,7 +10,7 @@ export type ArgumentType = 'Array' | 'Float'
 
 /** Text for gpu.js, compiled once and kept by its name. */
 export interface Program {
-  /** Says all that the text depends on. */
+  /** Says all that the text depends on. Up to the first slash it is the kernel's name. */
   readonly name: string
   readonly source: string
   readonly types: readonly ArgumentType[]

@@ -18,7 +18,7 @@ const TYPES = ['Array', 'Array', 'Float', 'Float', 'Float', 'Float'] as const
 const ITEM = 'const item = Math.min(Math.floor((this.thread.x + 0.5) / count), items - 1);'
 
 const NEAREST: Program = {
-  name: 'kmeans/nearest',
+  name: 'kmeans-assign/nearest',
   types: TYPES,
   source: `function (points, centroids, count, clusters, dimensions, items) {
     ${ITEM}
@@ -40,7 +40,7 @@ const NEAREST: Program = {
   }`,
 }
 const DISTANCE: Program = {
-  name: 'kmeans/distance',
+  name: 'kmeans-assign/distance',
   types: ['Array', ...TYPES],
   source: `function (labels, points, centroids, count, clusters, dimensions, items) {
     ${ITEM}

@@ -152,7 +152,7 @@ test('compiled kernels are known by name, closing fails what waits', async () =>
   const many = await Promise.all(Array.from({ length: JOINED_MAX }, () => pool.run('softmax', prepared, never)))
   expect(many.length).toBe(JOINED_MAX)
   expect(pool.info).toMatchObject({ backend: ANY, why: `${ANY} is set` })
-  expect(pool.warm).toEqual(expect.arrayContaining(['reduce', 'softmax']))
+  expect(pool.shown.warm).toEqual(expect.arrayContaining(['reduce', 'softmax']))
   const waiting = expect(pool.run('softmax', prepared, never)).rejects.toThrow('closed')
   await pool.close()
   await waiting
