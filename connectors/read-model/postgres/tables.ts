@@ -84,10 +84,10 @@ const KEYS = `
   alter table letter_groups add primary key (tenant, fingerprint);
   create index runs_by_key on runs(run_key);
   create index runs_newest on runs(tenant, accepted_at_ms, n);
-  create index runs_by_flow on runs(tenant, flow, accepted_at_ms, n);
+  create index runs_by_flow on runs(tenant, flow, accepted_at_ms, n) include (version);
   create index runs_by_end on runs(tenant, finished_at_ms, n) where finished_at_ms is not null;
-  create index runs_by_status on runs(tenant, status, accepted_at_ms, n) where status <> 'completed';
-  create index runs_by_error on runs(tenant, error_code, accepted_at_ms, n) where error_code is not null;
+  create index runs_by_status on runs(tenant, status, accepted_at_ms, n) include (flow, version) where status <> 'completed';
+  create index runs_by_error on runs(tenant, error_code, accepted_at_ms, n) include (flow, version) where error_code is not null;
   create index steps_waiting on steps(waits_tenant, waits_for, waits_accepted_ms, run_n) where waits_for is not null;
   create index steps_waiting_by_step on steps(waits_tenant, step_id, waits_accepted_ms, run_n) where waits_for is not null;
   create index runs_by_metadata on run_metadata(tenant, key, value, accepted_at_ms, run_n);

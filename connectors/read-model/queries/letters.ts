@@ -68,6 +68,7 @@ function letterWalk(db: Db, query: Omit<LetterQuery, 'limit' | 'cursor'>): Walk 
     n: 'letters.n',
     narrow: rest.length === 0 ? null : narrow,
     repeats: false,
+    examines: 'runs',
   }
 }
 

@@ -1,7 +1,7 @@
 /** Which index a list of runs is read along, by what it is filtered by; the rest of the filter is checked row by row. */
 import { type Expression, type SqlBool, sql } from 'kysely'
 import type { RunFilter, TimeRange } from '../../../topology/read-model/lists.ts'
-import { asRows, type Db, isNumber, isText, type Rows, type Walk, within } from './walk.ts'
+import { asRows, type Db, isNumber, isText, MAX_EXAMINED, type Rows, type Walk, within } from './walk.ts'
 
 type Conditions = Expression<SqlBool>[]
 
@@ -11,7 +11,13 @@ interface Index {
   readonly ms: string
   readonly n: string
   readonly answers: ReadonlySet<keyof RunFilter>
+  /** What else its entries hold: they are looked at one by one, but no run is. */
+  readonly holds: ReadonlySet<keyof RunFilter>
 }
+
+const NOTHING: Index['holds'] = new Set()
+const VERSION: Index['holds'] = new Set(['version'])
+const FLOW_AND_VERSION: Index['holds'] = new Set(['flow', 'version'])
 
 export interface RunWalk extends Walk {
   /** As `narrow`, and with the run's columns in any case. */
@@ -39,7 +45,14 @@ export async function runWalk(db: Db, asked: RunFilter): Promise<RunWalk> {
     narrow: rest.length === 0 ? null : narrow,
     toRuns: narrow,
     repeats: index.n === 'steps.run_n',
+    examines: entriesTell(index, filter) ? 'entries' : 'runs',
   }
+}
+
+function entriesTell({ answers, holds }: Index, { tenant: _, ...filter }: RunFilter): boolean {
+  const { metadata, ...rest } = filter
+  const asked = (Object.keys(rest) as (keyof typeof rest)[]).filter((part) => rest[part] !== null)
+  return metadata.length === 0 && asked.every((part) => answers.has(part) || holds.has(part))
 }
 
 /** Enough to tell a rare field from a frequent one. */
@@ -73,19 +86,24 @@ async function chooseIndex(db: Db, filter: RunFilter): Promise<Index> {
   if (filter.metadata.length > 0) return byMetadata(db, filter)
   const { tenant, errorCode, flow, status } = filter
   const runs = asRows(db.selectFrom('runs').where('runs.tenant', '=', tenant))
-  const on = (rows: Rows, ...answers: (keyof RunFilter)[]): Index => ({
+  const on = (rows: Rows, answers: readonly (keyof RunFilter)[], holds: Index['holds'] = NOTHING): Index => ({
     rows,
     ms: 'runs.accepted_at_ms',
     n: 'runs.n',
     answers: new Set([...answers, 'accepted']),
+    holds,
   })
-  if (errorCode !== null) return on(runs.where('runs.error_code', '=', errorCode), 'errorCode')
+  if (errorCode !== null) return on(runs.where('runs.error_code', '=', errorCode), ['errorCode'], FLOW_AND_VERSION)
   if (status !== null && status !== 'completed' && !(await isFlowRarer(db, filter))) {
     // Spelled out, since the index that leaves out completed runs is used only then.
-    return on(runs.where('runs.status', '=', status).where(sql<SqlBool>`runs.status <> 'completed'`), 'status')
+    const left = runs.where('runs.status', '=', status).where(sql<SqlBool>`runs.status <> 'completed'`)
+    return on(left, ['status'], FLOW_AND_VERSION)
   }
-  return flow === null ? on(runs) : on(runs.where('runs.flow', '=', flow), 'flow')
+  return flow === null ? on(runs, []) : on(runs.where('runs.flow', '=', flow), ['flow'], VERSION)
 }
+
+/** Of a run, beside an entry of an index: it may be on the disk. */
+const COST_OF_LOOKING_UP = 50
 
 async function isFlowRarer(db: Db, { tenant, flow, status }: RunFilter): Promise<boolean> {
   if (flow === null) return false
@@ -96,12 +114,13 @@ async function isFlowRarer(db: Db, { tenant, flow, status }: RunFilter): Promise
     .where('tenant', '=', tenant)
     .select([sum('flow', flow).as('of_flow'), sum('status', status).as('of_status')])
     .execute()
-  return counts!.of_flow < counts!.of_status
+  const { of_flow: ofFlow, of_status: ofStatus } = counts!
+  return Math.min(ofFlow, MAX_EXAMINED.runs) * COST_OF_LOOKING_UP < Math.min(ofStatus, MAX_EXAMINED.entries)
 }
 
 function byEnd(db: Db, { tenant }: RunFilter): Index {
   const rows = db.selectFrom('runs').where('runs.tenant', '=', tenant).where('runs.finished_at_ms', 'is not', null)
-  return { rows: asRows(rows), ms: 'runs.finished_at_ms', n: 'runs.n', answers: new Set(['finished']) }
+  return { rows: asRows(rows), ms: 'runs.finished_at_ms', n: 'runs.n', answers: new Set(['finished']), holds: NOTHING }
 }
 
 function byWait(db: Db, { tenant, waitingFor, waitingStep }: RunFilter): Index {
@@ -109,10 +128,10 @@ function byWait(db: Db, { tenant, waitingFor, waitingStep }: RunFilter): Index {
   const place = { ms: 'steps.waits_accepted_ms', n: 'steps.run_n' }
   if (waitingStep === null) {
     const rows = waits.where('steps.waits_for', '=', waitingFor)
-    return { ...place, rows: asRows(rows), answers: new Set(['waitingFor', 'accepted']) }
+    return { ...place, rows: asRows(rows), answers: new Set(['waitingFor', 'accepted']), holds: NOTHING }
   }
   const rows = waits.where('steps.step_id', '=', waitingStep)
-  return { ...place, rows: asRows(rows), answers: new Set(['waitingStep', 'accepted']) }
+  return { ...place, rows: asRows(rows), answers: new Set(['waitingStep', 'accepted']), holds: NOTHING }
 }
 
 function byMetadata(db: Db, { tenant, metadata }: RunFilter): Index {
@@ -128,6 +147,7 @@ function byMetadata(db: Db, { tenant, metadata }: RunFilter): Index {
     ms: 'run_metadata.accepted_at_ms',
     n: 'run_metadata.run_n',
     answers: new Set(['metadata', 'accepted']),
+    holds: NOTHING,
   }
 }
 

@@ -6,8 +6,8 @@ import { type Expression, type Kysely, type SelectQueryBuilder, type SqlBool, sq
 import type { ListOrder } from '../../../topology/read-model/lists.ts'
 import type { ReadTables } from '../tables.ts'
 
-/** Rows looked at for one page. */
-export const MAX_EXAMINED = 5_000
+/** Rows looked at for one page or count: runs that must be looked up, or entries of an index that tell all that is asked. */
+export const MAX_EXAMINED = { runs: 5_000, entries: 20_000 } as const
 
 export type Rows = SelectQueryBuilder<ReadTables, keyof ReadTables, object>
 
@@ -27,6 +27,8 @@ export interface Walk {
   readonly narrow: ((rows: Rows) => Rows) | null
   /** Several rows of the index may have one number. */
   readonly repeats: boolean
+  /** What `narrow` looks at. */
+  readonly examines: keyof typeof MAX_EXAMINED
 }
 
 export interface WalkPage {
@@ -49,7 +51,7 @@ export function asRows(rows: unknown): Rows {
 
 export async function walkPage(walk: Walk, { order, after, limit }: WalkBounds): Promise<WalkPage> {
   const rows = after === null ? walk.rows : walk.rows.where(beyond(walk, order, after))
-  const last = walk.narrow === null ? null : await lastExamined(walk, rows, order)
+  const last = walk.narrow === null ? null : await lastExamined(walk, rows, order, MAX_EXAMINED[walk.examines])
   let found = walk.narrow === null ? rows : walk.narrow(rows)
   if (last !== null) found = found.where(upTo(walk, order, last))
   if (walk.repeats) found = found.groupBy([sql.ref(walk.ms), sql.ref(walk.n)])
@@ -69,9 +71,9 @@ export interface StatusCounts {
   readonly cutShort: boolean
 }
 
-/** Counts what {@link walkPage} would list, of the first `MAX_EXAMINED` rows; the walk must lead to `runs`. */
+/** Counts what {@link walkPage} would list, of a bounded number of rows; the walk must lead to `runs`. */
 export async function walkCounts(walk: Walk, narrow: (rows: Rows) => Rows): Promise<StatusCounts> {
-  const last = await lastExamined(walk, walk.rows, 'newest')
+  const last = await lastExamined(walk, walk.rows, 'newest', MAX_EXAMINED.runs)
   const rows = last === null ? walk.rows : walk.rows.where(upTo(walk, 'newest', last))
   const count = walk.repeats ? sql`count(distinct ${sql.ref(walk.n)})` : sql`count(*)`
   const counts = await narrow(rows)
@@ -81,10 +83,10 @@ export async function walkCounts(walk: Walk, narrow: (rows: Rows) => Rows): Prom
   return { counts, cutShort: last !== null }
 }
 
-async function lastExamined(walk: Walk, rows: Rows, order: ListOrder): Promise<Key | null> {
+async function lastExamined(walk: Walk, rows: Rows, order: ListOrder, most: number): Promise<Key | null> {
   const [row] = await ordered(walk, rows, order)
     .limit(1)
-    .offset(MAX_EXAMINED - 1)
+    .offset(most - 1)
     .execute()
   return row ?? null
 }

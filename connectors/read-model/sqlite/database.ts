@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { TABLES_VERSION } from '../tables.ts'
-import { TABLES } from './tables.ts'
+import { INDEXES, TABLES } from './tables.ts'
 
 export interface OpenedDatabase {
   readonly database: DatabaseSync
@@ -47,7 +47,10 @@ function tryOpen(file: string, expected: Expected): OpenedDatabase | string {
   try {
     database = connect(file)
     const found = inspect(database, expected)
-    if (typeof found !== 'string') return { database, positions: found, rebuilt: null }
+    if (typeof found !== 'string') {
+      database.exec(`BEGIN; ${INDEXES} COMMIT`)
+      return { database, positions: found, rebuilt: null }
+    }
     database.close()
     return found
   } catch (error) {
@@ -86,7 +89,7 @@ function inspect(database: DatabaseSync, { partitions, heads, logId }: Expected)
 
 function create(database: DatabaseSync, { partitions, logId }: Expected): void {
   database.exec('BEGIN')
-  database.exec(TABLES)
+  database.exec(TABLES + INDEXES)
   database.prepare('INSERT INTO meta(log_id) VALUES (?)').run(logId)
   const insert = database.prepare('INSERT INTO positions(partition, next_offset) VALUES (?, 0)')
   for (let partition = 0; partition < partitions; partition++) insert.run(partition)

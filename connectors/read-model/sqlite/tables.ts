@@ -1,9 +1,6 @@
 /** The tables of `../tables.ts` in SQLite, and their indexes. */
 
-/**
- * Steps hang off a run's small number, not its id, so that a run's steps lie together and new rows go to the end of the tree. Indexes end with that
- * number by themselves. Those that leave out completed runs, nearly all of them, so cost nothing for these.
- */
+/** Steps hang off a run's small number, not its id, so that a run's steps lie together and new rows go to the end of the tree. */
 export const TABLES = `
   CREATE TABLE meta(log_id TEXT) STRICT;
   CREATE TABLE positions(partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL, latest_ms INTEGER) STRICT;
@@ -40,12 +37,6 @@ export const TABLES = `
     events TEXT NOT NULL,
     packed_steps TEXT
   ) STRICT;
-  CREATE INDEX runs_by_key ON runs(run_key);
-  CREATE INDEX runs_newest ON runs(tenant, accepted_at_ms);
-  CREATE INDEX runs_by_flow ON runs(tenant, flow, accepted_at_ms);
-  CREATE INDEX runs_by_end ON runs(tenant, finished_at_ms) WHERE finished_at_ms IS NOT NULL;
-  CREATE INDEX runs_by_status ON runs(tenant, status, accepted_at_ms) WHERE status <> 'completed';
-  CREATE INDEX runs_by_error ON runs(tenant, error_code, accepted_at_ms) WHERE error_code IS NOT NULL;
   CREATE TABLE steps(
     run_n INTEGER NOT NULL,
     step_id TEXT NOT NULL,
@@ -69,8 +60,6 @@ export const TABLES = `
     events TEXT NOT NULL,
     PRIMARY KEY(run_n, step_id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX steps_waiting ON steps(waits_tenant, waits_for, waits_accepted_ms, run_n) WHERE waits_for IS NOT NULL;
-  CREATE INDEX steps_waiting_by_step ON steps(waits_tenant, step_id, waits_accepted_ms, run_n) WHERE waits_for IS NOT NULL;
   CREATE TABLE failed_attempts(
     run_n INTEGER NOT NULL,
     step_id TEXT NOT NULL,
@@ -87,7 +76,6 @@ export const TABLES = `
     accepted_at_ms INTEGER NOT NULL,
     PRIMARY KEY(run_n, key)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX runs_by_metadata ON run_metadata(tenant, key, value, accepted_at_ms, run_n);
   CREATE TABLE run_counts(
     partition INTEGER NOT NULL,
     tenant TEXT NOT NULL,
@@ -121,11 +109,6 @@ export const TABLES = `
     resolved_by TEXT,
     resolved_reason TEXT
   ) STRICT;
-  CREATE INDEX letters_newest ON letters(tenant, at_ms);
-  CREATE INDEX letters_open ON letters(tenant, at_ms) WHERE status = 'open';
-  CREATE INDEX letters_of_group ON letters(tenant, fingerprint, at_ms);
-  CREATE INDEX letters_by_group ON letters(tenant, fingerprint, status, at_ms);
-  CREATE INDEX letters_resolved ON letters(resolved_at_ms) WHERE status <> 'open';
   CREATE TABLE letter_groups(
     tenant TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
@@ -141,7 +124,6 @@ export const TABLES = `
     last_at_ms INTEGER NOT NULL,
     PRIMARY KEY(tenant, fingerprint)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX letter_groups_latest ON letter_groups(tenant, last_at_ms);
   CREATE TABLE operations(
     operation_id TEXT PRIMARY KEY,
     tenant TEXT NOT NULL,
@@ -155,7 +137,6 @@ export const TABLES = `
     started_at_ms INTEGER NOT NULL,
     first_offset INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX operations_newest ON operations(tenant, started_at_ms, operation_id);
   CREATE TABLE operation_parts(
     operation_id TEXT NOT NULL,
     partition INTEGER NOT NULL,
@@ -177,4 +158,31 @@ export const TABLES = `
     new_run_id TEXT,
     PRIMARY KEY(operation_id, at_ms, place)
   ) STRICT, WITHOUT ROWID;
+`
+
+/**
+ * Brings the indexes of a file up to these, whichever it has: they may change without building the file again. One that changes gets another name, and
+ * leaves its old one in the last lines. Indexes end with a row's number by themselves, those that name it go on with what else is asked of their runs: these lie far apart,
+ * and each that is read for its flow alone may cost a read of the disk. Those that leave out completed runs, nearly all of them, cost nothing for these.
+ */
+export const INDEXES = `
+  CREATE INDEX IF NOT EXISTS runs_by_key ON runs(run_key);
+  CREATE INDEX IF NOT EXISTS runs_newest ON runs(tenant, accepted_at_ms);
+  CREATE INDEX IF NOT EXISTS runs_of_flow ON runs(tenant, flow, accepted_at_ms, n, version);
+  CREATE INDEX IF NOT EXISTS runs_by_end ON runs(tenant, finished_at_ms) WHERE finished_at_ms IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS runs_by_state ON runs(tenant, status, accepted_at_ms, n, flow, version) WHERE status <> 'completed';
+  CREATE INDEX IF NOT EXISTS runs_by_code ON runs(tenant, error_code, accepted_at_ms, n, flow, version) WHERE error_code IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS steps_waiting ON steps(waits_tenant, waits_for, waits_accepted_ms, run_n) WHERE waits_for IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS steps_waiting_by_step ON steps(waits_tenant, step_id, waits_accepted_ms, run_n) WHERE waits_for IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS runs_by_metadata ON run_metadata(tenant, key, value, accepted_at_ms, run_n);
+  CREATE INDEX IF NOT EXISTS letters_newest ON letters(tenant, at_ms);
+  CREATE INDEX IF NOT EXISTS letters_open ON letters(tenant, at_ms) WHERE status = 'open';
+  CREATE INDEX IF NOT EXISTS letters_of_group ON letters(tenant, fingerprint, at_ms);
+  CREATE INDEX IF NOT EXISTS letters_by_group ON letters(tenant, fingerprint, status, at_ms);
+  CREATE INDEX IF NOT EXISTS letters_resolved ON letters(resolved_at_ms) WHERE status <> 'open';
+  CREATE INDEX IF NOT EXISTS letter_groups_latest ON letter_groups(tenant, last_at_ms);
+  CREATE INDEX IF NOT EXISTS operations_newest ON operations(tenant, started_at_ms, operation_id);
+  DROP INDEX IF EXISTS runs_by_flow;
+  DROP INDEX IF EXISTS runs_by_status;
+  DROP INDEX IF EXISTS runs_by_error;
 `
