@@ -1,0 +1,5 @@
+/** All examples, in the order in which they are listed. */
+import { enrichOrders } from './enrich-orders/enrich-orders.ts'
+import type { Example } from './example.ts'
+
+export const EXAMPLES: readonly Example<unknown>[] = [enrichOrders]
