@@ -9,7 +9,8 @@
  */
 import type { KafkaRecord } from './contract.ts'
 import { crc32c } from './crc32c.ts'
-import type { Writer } from './wire.ts'
+import { packs } from './packing.ts'
+import { REFERENCE_FROM_BYTES, varintSize, type Writer } from './wire.ts'
 import { ZSTD, zstdPack } from './zstd.ts'
 
 export interface BatchStamp {
@@ -21,11 +22,10 @@ export interface BatchStamp {
   readonly transactional: boolean
 }
 
-/** Records of fewer bytes in all go as they are: packing costs more than it saves. */
-const PACK_FROM_BYTES = 1024
 const TRANSACTIONAL = 0x10
+const BATCH_HEADER_BYTES = 61
 
-/** Writes the batch with its size in front, as Produce wants it. */
+/** Writes the batch with its size in front, as Produce wants it. Values must not change any more. */
 export function writeBatch(
   writer: Writer,
   records: readonly KafkaRecord[],
@@ -33,6 +33,7 @@ export function writeBatch(
   stamp: BatchStamp,
 ): void {
   const sizeAt = writer.reserve(4)
+  const before = writer.size
   const times = timesOf(records, stamp.nowMs)
   writer.int64(0)
   const lengthAt = writer.reserve(4)
@@ -45,38 +46,66 @@ export function writeBatch(
     .int64(times.last)
   writer.int64(stamp.producerId).int16(stamp.producerEpoch).int32(baseSequence).int32(records.length)
   const packed = writeRecords(writer, records, times.first, stamp.nowMs)
-  const bytes = writer.bytesWritten()
-  bytes.writeInt16BE((packed ? ZSTD : 0) | (stamp.transactional ? TRANSACTIONAL : 0), attributesAt)
-  writer.setUint32(crcAt, crc32c(bytes, attributesAt))
-  writer.setInt32(lengthAt, writer.length - lengthAt - 4).setInt32(sizeAt, writer.length - sizeAt - 4)
+  writer.setInt16(attributesAt, (packed ? ZSTD : 0) | (stamp.transactional ? TRANSACTIONAL : 0))
+  const size = writer.size - before
+  writer.setInt32(sizeAt, size).setInt32(lengthAt, size - 12)
+  writer.setUint32(
+    crcAt,
+    writer.parts(attributesAt).reduce((crc, part) => crc32c(part, crc), 0),
+  )
 }
 
 /** True if they were packed. */
 function writeRecords(writer: Writer, records: readonly KafkaRecord[], firstMs: number, nowMs: number): boolean {
+  const pack = packs(records)
   const from = writer.length
   for (let index = 0; index < records.length; index++) {
     const record = records[index]!
-    writeRecord(writer, record, index, (record.timestampMs ?? nowMs) - firstMs)
+    writeRecord(writer, record, index, (record.timestampMs ?? nowMs) - firstMs, pack)
   }
-  if (writer.length - from < PACK_FROM_BYTES) return false
-  const packed = zstdPack(writer.bytesWritten().subarray(from))
+  if (!pack) return false
+  const packed = zstdPack(writer.ownBytes(from))
   if (packed.length >= writer.length - from) return false
   writer.truncate(from).raw(packed)
   return true
 }
 
-function writeRecord(writer: Writer, record: KafkaRecord, offsetDelta: number, timestampDelta: number): void {
-  const { key, value, headers } = record
-  const from = writer.length
-  writer.int8(0).varlong(timestampDelta).varint(offsetDelta).varbytes(key).varbytes(value).varint(headers.length)
+function writeRecord(
+  writer: Writer,
+  { key, value, headers }: KafkaRecord,
+  offsetDelta: number,
+  timestampDelta: number,
+  together: boolean,
+): void {
+  let size = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + sizeOfBytes(key) + sizeOfBytes(value)
+  size += varintSize(headers.length)
+  for (const [name, content] of headers) {
+    const length = Buffer.byteLength(name)
+    size += varintSize(length) + length + sizeOfBytes(content)
+  }
+  writer.varint(size).int8(0).varlong(timestampDelta).varint(offsetDelta).varbytes(key)
+  if (value === null || together) writer.varbytes(value)
+  else writer.varint(value.length).reference(value)
+  writer.varint(headers.length)
   for (const [name, content] of headers) writer.varstring(name).varbytes(content)
-  writer.insertVarint(from, writer.length - from)
 }
+
+const sizeOfBytes = (bytes: Uint8Array | null): number => (bytes === null ? 1 : varintSize(bytes.length) + bytes.length)
 
 function timesOf(records: readonly KafkaRecord[], nowMs: number): { readonly first: number; readonly last: number } {
   let last = Number.NEGATIVE_INFINITY
   for (const { timestampMs } of records) last = Math.max(last, timestampMs ?? nowMs)
   return { first: records[0]?.timestampMs ?? nowMs, last }
+}
+
+/** Room that a request needs for such a batch, so that it need not grow; more where large values are packed. */
+export function roomForBatch(records: readonly KafkaRecord[]): number {
+  let size = BATCH_HEADER_BYTES + 64
+  for (const record of records) {
+    const bytes = record.value?.length ?? 0
+    size += sizeOfRecord(record) - (bytes < REFERENCE_FROM_BYTES ? 0 : bytes)
+  }
+  return size
 }
 
 /** Bytes of a record before packing, within a few. */

@@ -1,4 +1,26 @@
-/** CRC-32C (Castagnoli), eight bytes at a time: the checksum of record batches. The tables follow "slicing by 8" (Kounavis and Berry, 2005). */
+/**
+ * CRC-32C (Castagnoli): the checksum of record batches. By the processor's own instruction where `@node-rs/crc32` has a build for the machine, ten times as
+ * fast; elsewhere by tables that follow "slicing by 8" (Kounavis and Berry, 2005).
+ */
+import { createRequire } from 'node:module'
+
+type Crc32c = (data: Uint8Array, before?: number) => number
+
+let chosen: Crc32c | null = null
+
+function choose(): Crc32c {
+  try {
+    return (createRequire(import.meta.url)('@node-rs/crc32') as { readonly crc32c: Crc32c }).crc32c
+  } catch {
+    return portableCrc32c
+  }
+}
+
+/** Of all of `data`, which goes on from bytes whose checksum was `before`. */
+export function crc32c(data: Uint8Array, before = 0): number {
+  chosen ??= choose()
+  return chosen(data, before)
+}
 
 let cached: readonly Uint32Array[] | null = null
 
@@ -20,7 +42,7 @@ function tables(): readonly Uint32Array[] {
   return built
 }
 
-export function crc32c(data: Uint8Array, from = 0, to = data.length): number {
+export function portableCrc32c(data: Uint8Array, before = 0): number {
   const [t0, t1, t2, t3, t4, t5, t6, t7] = tables() as [
     Uint32Array,
     Uint32Array,
@@ -31,9 +53,9 @@ export function crc32c(data: Uint8Array, from = 0, to = data.length): number {
     Uint32Array,
     Uint32Array,
   ]
-  let crc = 0xffffffff
-  let at = from
-  for (; at + 8 <= to; at += 8) {
+  let crc = ~before
+  let at = 0
+  for (; at + 8 <= data.length; at += 8) {
     const low = crc ^ (data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24))
     crc =
       t7[low & 0xff]! ^
@@ -45,6 +67,6 @@ export function crc32c(data: Uint8Array, from = 0, to = data.length): number {
       t1[data[at + 6]!]! ^
       t0[data[at + 7]!]!
   }
-  for (; at < to; at++) crc = t0[(crc ^ data[at]!) & 0xff]! ^ (crc >>> 8)
+  for (; at < data.length; at++) crc = t0[(crc ^ data[at]!) & 0xff]! ^ (crc >>> 8)
   return (crc ^ 0xffffffff) >>> 0
 }

@@ -48,7 +48,7 @@ export function readBatches(buffer: Buffer): RecordBatch[] {
     if (format !== 2) throw new RangeError(`record format ${format} instead of 2, from Kafka before 0.11`)
     if (end > buffer.length) break
     if (end < at + HEADER_BYTES) throw new RangeError('a batch that is shorter than its header')
-    if (crc32c(buffer, at + CHECKED_FROM, end) !== buffer.readUInt32BE(at + CRC_AT)) {
+    if (crc32c(buffer.subarray(at + CHECKED_FROM, end)) !== buffer.readUInt32BE(at + CRC_AT)) {
       throw new RangeError('the checksum of the batch does not fit its bytes, which were damaged since it was written')
     }
     const baseOffset = int64(buffer, at)

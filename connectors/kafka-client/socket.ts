@@ -2,12 +2,13 @@
  * One connection to one broker: frames, correlation ids, timeouts, TLS and SASL. Requests are written in the order of the calls and the broker works on
  * one at a time. Whatever goes wrong with one request ends the connection, so that no late answer can be taken for another's.
  */
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Cancel, Environment } from '../../topology/environment.ts'
 import { KafkaClientError, type KafkaOptions, type SaslOptions } from './contract.ts'
 import { type KafkajsProtocol, saslAuthenticatorClass, silentLogger } from './internals.ts'
 import { assertNoError } from './protocol-error.ts'
+import { FrameReader } from './socket-frames.ts'
 import { Reader, Writer } from './wire.ts'
 
 export interface Request<T> {
@@ -16,6 +17,8 @@ export interface Request<T> {
   readonly apiName: string
   /** True where this version of the request has tagged fields (request header 2, response header 1). */
   readonly flexible?: boolean
+  /** About what it takes; more may follow. Default: 1 KiB. */
+  readonly roomBytes?: number
   encode(writer: Writer): void
   decode(reader: Reader): T
 }
@@ -63,8 +66,8 @@ const NEEDED_VERSIONS = [
   { apiName: 'OffsetFetch', apiKey: 9, apiVersion: 7 },
   { apiName: 'InitProducerId', apiKey: 22, apiVersion: 4 },
 ]
-/** Above any fetch that we ask for; a larger frame is not from a Kafka broker. */
-const MAX_FRAME_BYTES = 256 * 1024 * 1024
+const READ_BYTES = 128 * 1024
+const DEFAULT_ROOM_BYTES = 1024
 const DEFAULT_CONNECTION_TIMEOUT_MS = 3_000
 const DEFAULT_REQUEST_TIMEOUT_MS = 15_000
 /** Part of a SASL session's life after which the connection is replaced. */
@@ -83,8 +86,9 @@ export async function openConnection(
   options: KafkaOptions,
   environment: Environment,
 ): Promise<BrokerConnection> {
-  const socket = await openSocket(address, options, environment)
-  const connection = new FramedConnection(socket, address, options, environment)
+  const frames = new FrameReader()
+  const socket = await openSocket(address, options, environment, frames)
+  const connection = new FramedConnection(socket, frames, address, options, environment)
   try {
     await connection.negotiate()
     if (options.sasl !== undefined) await connection.authenticate(options.sasl)
@@ -95,14 +99,20 @@ export async function openConnection(
   }
 }
 
-function openSocket(address: BrokerAddress, options: KafkaOptions, environment: Environment): Promise<Socket> {
+function openSocket(
+  address: BrokerAddress,
+  options: KafkaOptions,
+  environment: Environment,
+  frames: FrameReader,
+): Promise<Socket> {
   const { host, port } = address
   return new Promise((resolve, reject) => {
     const tls = options.tls === true ? {} : options.tls
     const secure = tls !== undefined && tls !== false
     const socket: Socket = secure
       ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...tls })
-      : connectTcp({ host, port })
+      : connectTcp({ host, port, onread: intoFrames(frames) })
+    if (secure) socket.on('data', (chunk: Buffer) => frames.take(chunk))
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 60_000)
     const timeoutMs = options.connectionTimeoutMs ?? DEFAULT_CONNECTION_TIMEOUT_MS
@@ -126,28 +136,46 @@ function openSocket(address: BrokerAddress, options: KafkaOptions, environment: 
   })
 }
 
+/** Everything is read into one piece of memory, and copied once, to where its frame gathers. */
+function intoFrames(frames: FrameReader): OnReadOpts {
+  return {
+    buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+    callback(length, bytes) {
+      frames.take(bytes.subarray(0, length))
+      return true
+    },
+  }
+}
+
 class FramedConnection implements BrokerConnection {
   readonly host: string
   readonly port: number
   readonly #socket: Socket
+  readonly #frames: FrameReader
   readonly #options: KafkaOptions
   readonly #environment: Environment
   readonly #waiting = new Map<number, Waiting>()
   #versions: Readonly<Record<number, { readonly minVersion: number; readonly maxVersion: number }>> = {}
   #nextCorrelationId = 0
-  #chunks: Buffer[] = []
-  #buffered = 0
-  #expected = 4
   #closed = false
   #expiresAtMs = Number.POSITIVE_INFINITY
 
-  constructor(socket: Socket, address: BrokerAddress, options: KafkaOptions, environment: Environment) {
+  constructor(
+    socket: Socket,
+    frames: FrameReader,
+    address: BrokerAddress,
+    options: KafkaOptions,
+    environment: Environment,
+  ) {
     this.host = address.host
     this.port = address.port
     this.#socket = socket
+    this.#frames = frames
     this.#options = options
     this.#environment = environment
-    socket.on('data', (chunk: Buffer) => this.#received(chunk))
+    frames.onFrame = (frame) => this.#answered(frame.readInt32BE(0), frame.subarray(4))
+    frames.onNonsense = () =>
+      this.#fail(new ConnectionError('closed', `${this.#name} does not speak Kafka's protocol here (TLS or plain?)`))
     socket.on('error', (error: Error) => this.#fail(new ConnectionError('closed', `${this.#name}: ${error.message}`)))
     socket.on('close', () => this.#fail(new ConnectionError('closed', `${this.#name} closed the connection`)))
   }
@@ -225,8 +253,8 @@ class FramedConnection implements BrokerConnection {
     if (lifetimeMs > 0) this.#expiresAtMs = this.#environment.monotonic() + lifetimeMs * SESSION_SHARE
   }
 
-  #header(request: Pick<Request<unknown>, 'apiKey' | 'apiVersion' | 'flexible'>): Writer {
-    const writer = new Writer(1024)
+  #header(request: Pick<Request<unknown>, 'apiKey' | 'apiVersion' | 'flexible' | 'roomBytes'>): Writer {
+    const writer = new Writer(request.roomBytes ?? DEFAULT_ROOM_BYTES)
     writer.int32(0).int16(request.apiKey).int16(request.apiVersion).int32(this.#nextCorrelationId)
     this.#nextCorrelationId = (this.#nextCorrelationId + 1) & 0x7fffffff
     writer.string(this.#options.clientId)
@@ -236,25 +264,24 @@ class FramedConnection implements BrokerConnection {
 
   #exchange(apiName: string, writer: Writer, options: SendOptions | undefined): Promise<Buffer> {
     if (this.#closed) return Promise.reject(new ConnectionError('closed', `no connection to ${this.#name}`))
-    const frame = writer.setInt32(0, writer.length - 4).bytesWritten()
-    const correlationId = frame.readInt32BE(8)
+    const correlationId = writer.setInt32(0, writer.size - 4).getInt32(8)
     const timeoutMs = options?.timeoutMs ?? this.#options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS
     return new Promise((resolve, reject) => {
       const cancelTimeout = this.#environment.after(timeoutMs, () => {
         this.#fail(new ConnectionError('timeout', `${this.#name} did not answer ${apiName} within ${timeoutMs} ms`))
       })
       this.#waiting.set(correlationId, { apiName, resolve, reject, cancelTimeout })
-      this.#write(frame)
+      this.#write(writer)
     })
   }
 
   /** What is sent in one turn goes out in one system call. */
-  #write(frame: Buffer): void {
+  #write(frame: Writer): void {
     if (this.#socket.writableCorked === 0) {
       this.#socket.cork()
       process.nextTick(() => this.#socket.uncork())
     }
-    this.#socket.write(frame)
+    for (const part of frame.parts()) this.#socket.write(part)
   }
 
   #decoded<T>(apiName: string, decode: () => T): T {
@@ -265,26 +292,6 @@ class FramedConnection implements BrokerConnection {
       const message = `${this.#name} answered ${apiName} with something else than expected: ${error.message}`
       this.#fail(new ConnectionError('closed', message))
       throw new ConnectionError('closed', message, { cause: error })
-    }
-  }
-
-  #received(chunk: Buffer): void {
-    this.#chunks.push(chunk)
-    this.#buffered += chunk.length
-    while (this.#buffered >= this.#expected && !this.#closed) {
-      const data = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#buffered)
-      const size = data.readInt32BE(0)
-      if (size < 4 || size > MAX_FRAME_BYTES) {
-        this.#fail(new ConnectionError('closed', `${this.#name} does not speak Kafka's protocol here (TLS or plain?)`))
-        return
-      }
-      this.#chunks = [data]
-      this.#expected = 4 + size
-      if (data.length < this.#expected) return
-      this.#answered(data.readInt32BE(4), data.subarray(8, this.#expected))
-      this.#chunks = data.length === this.#expected ? [] : [data.subarray(this.#expected)]
-      this.#buffered = data.length - this.#expected
-      this.#expected = 4
     }
   }
 
@@ -308,7 +315,7 @@ class FramedConnection implements BrokerConnection {
       waiting.reject(error)
     }
     this.#waiting.clear()
-    this.#chunks = []
+    this.#frames.close()
   }
 }
 

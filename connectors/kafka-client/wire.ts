@@ -2,22 +2,58 @@
 
 const NONE = Buffer.alloc(0)
 
+/** Larger values are not copied among the rest. Below it the copy costs less than one more piece to write. */
+export const REFERENCE_FROM_BYTES = 16 * 1024
+
+interface Reference {
+  /** Where among the writer's own bytes it comes. */
+  readonly at: number
+  readonly bytes: Uint8Array
+}
+
 /** A buffer that grows; what is written last is what the broker reads last. */
 export class Writer {
   #buffer: Buffer
   #length = 0
+  readonly #references: Reference[] = []
+  #referencedBytes = 0
 
   constructor(initialBytes = 256) {
     this.#buffer = Buffer.allocUnsafe(initialBytes)
   }
 
+  /** Of its own bytes, by which places are told. */
   get length(): number {
     return this.#length
   }
 
-  /** What was written so far, without a copy: valid until the next write. */
+  /** Of all that was written. */
+  get size(): number {
+    return this.#length + this.#referencedBytes
+  }
+
+  /** What was written so far; without a copy, and so valid until the next write, unless there are references in it. */
   bytesWritten(): Buffer {
-    return this.#buffer.subarray(0, this.#length)
+    return this.#references.length === 0 ? this.#buffer.subarray(0, this.#length) : Buffer.concat(this.parts())
+  }
+
+  /** Its own bytes from there on, without a copy: valid until the next write. */
+  ownBytes(from: number): Buffer {
+    return this.#buffer.subarray(from, this.#length)
+  }
+
+  /** What was written from the place `from` on, piece by piece, without a copy: valid until the next write. */
+  parts(from = 0): Uint8Array[] {
+    const parts: Uint8Array[] = []
+    let at = from
+    for (const reference of this.#references) {
+      if (reference.at < from) continue
+      if (reference.at > at) parts.push(this.#buffer.subarray(at, reference.at))
+      parts.push(reference.bytes)
+      at = reference.at
+    }
+    if (at < this.#length) parts.push(this.#buffer.subarray(at, this.#length))
+    return parts
   }
 
   /** Makes room for `bytes` more and answers where they begin. */
@@ -38,6 +74,15 @@ export class Writer {
     return this
   }
 
+  getInt32(at: number): number {
+    return this.#buffer.readInt32BE(at)
+  }
+
+  setInt16(at: number, value: number): this {
+    this.#buffer.writeInt16BE(value, at)
+    return this
+  }
+
   setUint32(at: number, value: number): this {
     this.#buffer.writeUInt32BE(value, at)
     return this
@@ -46,18 +91,6 @@ export class Writer {
   /** Forgets what was written from there on. */
   truncate(length: number): this {
     this.#length = length
-    return this
-  }
-
-  /** Puts a zigzag varint in front of what was written from `at` on: the length of a record, known only after it. */
-  insertVarint(at: number, value: number): this {
-    const end = this.#length
-    const size = value < 64 ? 1 : value < 8192 ? 2 : value < 1048576 ? 3 : value < 134217728 ? 4 : 5
-    this.reserve(size)
-    this.#buffer.copyWithin(at + size, at, end)
-    this.#length = at
-    this.varint(value)
-    this.#length = end + size
     return this
   }
 
@@ -111,6 +144,14 @@ export class Writer {
   raw(value: Uint8Array): this {
     const at = this.reserve(value.length)
     this.#buffer.set(value, at)
+    return this
+  }
+
+  /** As `raw`, but a large value is not copied: it must never change. */
+  reference(value: Uint8Array): this {
+    if (value.length < REFERENCE_FROM_BYTES) return this.raw(value)
+    this.#references.push({ at: this.#length, bytes: value })
+    this.#referencedBytes += value.length
     return this
   }
 
@@ -178,6 +219,14 @@ export class Writer {
   noTags(): this {
     return this.int8(0)
   }
+}
+
+/** Bytes that a zigzag varint of an integer takes. */
+export function varintSize(value: number): number {
+  if (value >= -0x40 && value < 0x40) return 1
+  let size = 1
+  for (let rest = value < 0 ? -value * 2 - 1 : value * 2; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++
+  return size
 }
 
 /** @throws {RangeError} past the end of the buffer */

@@ -9,9 +9,16 @@ export const ZSTD = 4
 const MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 
 /** Fastest level: at a few kilobytes it packs as well as the default one. */
-const PARAMETERS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
+const PARAMS = { [constants.ZSTD_c_compressionLevel]: 1 }
+/** What Node unpacks and packs into by default; pieces are put together at the end. */
+const MIN_CHUNK_BYTES = 16 * 1024
+const MAX_CHUNK_BYTES = 256 * 1024
 
-export const zstdPack = (data: Uint8Array): Buffer => zstdCompressSync(data, PARAMETERS)
+export const zstdPack = (data: Uint8Array): Buffer =>
+  zstdCompressSync(data, {
+    params: PARAMS,
+    chunkSize: Math.min(MAX_CHUNK_BYTES, Math.max(MIN_CHUNK_BYTES, data.length >> 1)),
+  })
 
 /** @throws if the data is not zstd or unpacks to more than 256 MiB */
 export const zstdUnpack = (data: Uint8Array): Buffer =>

@@ -1,4 +1,4 @@
-import { type BatchStamp, writeBatch } from '../batch.ts'
+import { type BatchStamp, roomForBatch, writeBatch } from '../batch.ts'
 import type { KafkaRecord } from '../contract.ts'
 import type { Request } from '../socket.ts'
 import type { Writer } from '../wire.ts'
@@ -34,6 +34,9 @@ export const produce = (
   apiKey: 0,
   apiVersion: 8,
   apiName: 'Produce',
+  get roomBytes() {
+    return batches.reduce((sum, { records }) => sum + roomForBatch(records), 1024)
+  },
   encode(writer) {
     writer.string(options.transactionalId).int16(-1).int32(options.timeoutMs)
     const topics = [...Map.groupBy(batches, (batch) => batch.topic)]

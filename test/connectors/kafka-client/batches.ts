@@ -32,7 +32,7 @@ export function recordOf(value: string | Uint8Array, more: Partial<KafkaRecord> 
 
 /** With the checksum of what it holds now. */
 export function sealed(batch: Buffer): Buffer {
-  batch.writeUInt32BE(crc32c(batch, 21), 17)
+  batch.writeUInt32BE(crc32c(batch.subarray(21)), 17)
   return batch
 }
 

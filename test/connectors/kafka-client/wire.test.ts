@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { crc32c } from '../../../connectors/kafka-client/crc32c.ts'
-import { Reader, Writer } from '../../../connectors/kafka-client/wire.ts'
+import { crc32c, portableCrc32c } from '../../../connectors/kafka-client/crc32c.ts'
+import { Reader, varintSize, Writer } from '../../../connectors/kafka-client/wire.ts'
 
 const read = (writer: Writer) => new Reader(Buffer.from(writer.bytesWritten()))
 
@@ -33,16 +33,42 @@ describe('wire', () => {
     )
   })
 
-  it('puts a length in front of what was written before', () => {
+  it('writes the same whether a value is copied or referred to', () => {
+    const small = fc.uint8Array({ maxLength: 40 })
+    const any = fc.oneof(
+      small,
+      fc.integer({ min: 16_000, max: 17_000 }).map((length) => new Uint8Array(length).fill(7)),
+    )
     fc.assert(
-      fc.property(fc.uint8Array(), fc.uint8Array({ maxLength: 20_000, size: 'max' }), (before, body) => {
-        const writer = new Writer(1).raw(before)
-        const at = writer.length
-        writer.raw(body).insertVarint(at, body.length)
-        const reader = read(writer)
-        expect(reader.raw(before.length)).toEqual(Buffer.from(before))
-        expect(reader.varbytes()).toEqual(Buffer.from(body))
-        expect(reader.remaining).toBe(0)
+      fc.property(fc.array(fc.tuple(small, any), { maxLength: 6 }), (pairs) => {
+        const copied = new Writer(1)
+        const referring = new Writer(1)
+        for (const [own, value] of pairs) {
+          copied.raw(own).raw(value)
+          referring.raw(own).reference(value)
+        }
+        expect(referring.size).toBe(copied.length)
+        expect(Buffer.compare(referring.bytesWritten(), copied.bytesWritten())).toBe(0)
+      }),
+    )
+  })
+
+  it('tells the parts from a place on', () => {
+    const writer = new Writer(1).raw(Buffer.from('ab')).reference(Buffer.alloc(20_000, 1)).raw(Buffer.from('cd'))
+    const from = writer.length
+    writer.raw(Buffer.from('ef')).reference(Buffer.alloc(20_000, 2)).int8(3)
+    expect(writer.parts(from).map((part) => [part.length, part[0]])).toEqual([
+      [2, 0x65],
+      [20_000, 2],
+      [1, 3],
+    ])
+    expect(writer.ownBytes(from)).toEqual(Buffer.from('ef\x03'))
+  })
+
+  it('knows the size of every varint', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.integer(), fc.maxSafeInteger()), (value) => {
+        expect(varintSize(value)).toBe(new Writer(1).varlong(value).length)
       }),
     )
   })
@@ -54,20 +80,22 @@ describe('wire', () => {
   })
 })
 
-describe('CRC-32C', () => {
+describe.each([
+  ['as chosen for this machine', crc32c],
+  ['portable', portableCrc32c],
+])('CRC-32C, %s', (_, checksum) => {
   it.each([
     ['', 0],
     ['123456789', 0xe3069283],
     ['The quick brown fox jumps over the lazy dog', 0x22620404],
   ])('of %j', (text, expected) => {
-    expect(crc32c(Buffer.from(text))).toBe(expected)
+    expect(checksum(Buffer.from(text))).toBe(expected)
   })
 
-  it('of a part is that of the part alone', () => {
+  it('goes on from that of what lies before', () => {
     fc.assert(
-      fc.property(fc.uint8Array(), fc.uint8Array(), fc.uint8Array(), (before, part, after) => {
-        const whole = Buffer.concat([before, part, after])
-        expect(crc32c(whole, before.length, before.length + part.length)).toBe(crc32c(part))
+      fc.property(fc.uint8Array(), fc.uint8Array({ maxLength: 300 }), (before, part) => {
+        expect(checksum(part, checksum(before))).toBe(portableCrc32c(Buffer.concat([before, part])))
       }),
     )
   })
