@@ -1,5 +1,6 @@
 /** All examples, in the order in which they are listed. */
 import { enrichOrders } from './enrich-orders/enrich-orders.ts'
 import type { Example } from './example.ts'
+import { nightlyReport } from './nightly-report/nightly-report.ts'
 
-export const EXAMPLES: readonly Example<unknown>[] = [enrichOrders]
+export const EXAMPLES: readonly Example<unknown>[] = [enrichOrders, nightlyReport]
