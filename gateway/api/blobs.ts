@@ -20,7 +20,7 @@ const stored = named(
           {
             type: element,
             shape: list(integer('Length.', 1), 'The last dimension is the fastest.'),
-            data: text('The reference.'),
+            blob: text('The reference.'),
           },
           'Of numbers: what a kernel takes as input.',
         ),

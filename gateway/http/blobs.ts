@@ -54,7 +54,7 @@ async function putBlob({ store, maxBytes }: GatewayBlobs, request: FastifyReques
   const blob = blobName(stored.hash)
   const described = { blob, size: stored.sizeBytes, type, hash: stored.hash }
   reply.code(201).header('location', `/api/v1/blobs/${stored.hash}`)
-  return info === null ? described : { ...described, array: { ...info, data: blob } }
+  return info === null ? described : { ...described, array: { ...info, blob } }
 }
 
 /** What was stored is nobody's then, and is collected. */

@@ -128,7 +128,7 @@ it.each([
 it('knows arrays of numbers', async () => {
   const numbers = Buffer.from(new Float32Array([1, 2, 3, 4, 5, 6]).buffer)
   const stored = await client.putBlob({ body: numbers, query: { array: 'f32', shape: '2,3' } })
-  expect(stored.array).toEqual({ type: 'f32', shape: [2, 3], data: stored.blob })
+  expect(stored.array).toEqual({ type: 'f32', shape: [2, 3], blob: stored.blob })
   expect(stored.type).toBe('application/vnd.beamline.array; type=f32; shape=2x3')
   await expect(client.putBlob({ body: numbers, query: { array: 'f32', shape: '2,2' } })).rejects.toThrow(
     'has 24 bytes; expected 16',

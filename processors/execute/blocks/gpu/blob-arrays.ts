@@ -21,7 +21,8 @@ type Context = Pick<BlockContext, 'blobs' | 'signal'>
 export async function withBlobs(context: Context, fields: Fields): Promise<Fields> {
   const read: { [field: string]: unknown } = { ...fields }
   for (const [name, value] of Object.entries(fields)) {
-    if (isBlob(value)) read[name] = await readArray(context, name, value)
+    const blob = blobOf(value)
+    if (blob !== null) read[name] = await readArray(context, name, blob)
     else if (name === 'inputs' && isObject(value)) read[name] = await withBlobs(context, value)
   }
   return read
@@ -38,7 +39,7 @@ export async function intoBlobs(
   return stored
 }
 
-async function readArray(context: Context, name: string, source: Fields): Promise<Fields> {
+async function readArray(context: Context, name: string, source: Fields & { readonly blob: string }): Promise<Fields> {
   const info = arrayOfMediaType(typeof source.type === 'string' ? source.type : '')
   const type = info?.type ?? source.type ?? 'f32'
   const shape = source.shape ?? info?.shape
@@ -48,7 +49,7 @@ async function readArray(context: Context, name: string, source: Fields): Promis
     throw mismatch(`'${name}' is a blob without a shape; expected 'shape', or a blob that was stored with one`)
   const size = arrayBytes({ type, shape: shape as number[] })
   if (!(size <= ELEMENTS_MAX * 4)) throw tooLarge(`'${name}' has ${size} bytes; expected at most ${ELEMENTS_MAX * 4}`)
-  const data = await bytesOf(context, name, source.blob as string, size)
+  const data = await bytesOf(context, name, source.blob, size)
   return { type, shape, data }
 }
 
@@ -94,8 +95,12 @@ function isArray(value: Json): value is Json & ArrayJson {
   return isObject(value) && typeof value.data === 'string' && Array.isArray(value.shape)
 }
 
-function isBlob(value: unknown): value is Fields {
-  return isObject(value) && typeof value.blob === 'string'
+/** `{blob, ...}`; an array whose `data` is a reference instead of bytes counts as that. */
+function blobOf(value: unknown): (Fields & { readonly blob: string }) | null {
+  if (!isObject(value)) return null
+  const { blob, data, ...rest } = value
+  if (typeof blob === 'string') return { ...value, blob }
+  return typeof data === 'string' && data.startsWith('blob://') ? { ...rest, blob: data } : null
 }
 
 function isObject(value: unknown): value is Fields {

@@ -37,8 +37,11 @@ describe('arrays in blobs', () => {
     const sum = await run({ kernel: 'reduce', op: 'sum', by: 'rows', values: stored.output }, context)
     expect(sum).toMatchObject({ output: { shape: [2], data: [7, 14] } })
     const reference = { blob: 'blob://0', shape: [4], type: 'f32' }
-    const mapped = await run({ kernel: 'map', formula: 'x + 1', inputs: { x: reference } }, context)
-    expect(mapped).toMatchObject({ output: { data: [4, 5, 7, 9] } })
+    const asData = { data: 'blob://0', shape: [4], type: 'f32' }
+    for (const x of [reference, asData]) {
+      const mapped = await run({ kernel: 'map', formula: 'x + 1', inputs: { x } }, context)
+      expect(mapped).toMatchObject({ output: { data: [4, 5, 7, 9] } })
+    }
   })
 
   test.each([
