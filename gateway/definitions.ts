@@ -60,8 +60,8 @@ export class Definitions {
 
   /** `version` `null`: the latest that is not deprecated. */
   flow(tenant: TenantId, flow: string, version: number | null): FlowVersion | undefined {
-    const versions = this.#flows.get(flowKey(tenant, flow))
-    return versions?.get(version ?? this.#current.get(flowKey(tenant, flow))!)
+    const key = flowKey(tenant, flow)
+    return this.#flows.get(key)?.get(version ?? this.#current.get(key)!)
   }
 
   /** Versions of a flow, ascending. */

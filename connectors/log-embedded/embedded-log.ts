@@ -104,10 +104,13 @@ export class EmbeddedLog implements Log {
     for (const partition of this.#poolReaders) if (partition.readTooFar) partition.vanished(error)
   }
 
-  async append(records: readonly OutRecord[]): Promise<readonly Position[]> {
-    const { offsets, done } = this.#sequencer.submit({ appends: records })
-    await done
-    return records.map(({ topic, partition }, i) => ({ topic, partition, offset: offsets[i]! }))
+  append(records: readonly OutRecord[]): Promise<readonly Position[]> {
+    try {
+      const { offsets, done } = this.#sequencer.submit({ appends: records })
+      return done.then(() => records.map(({ topic, partition }, i) => ({ topic, partition, offset: offsets[i]! })))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   read(topic: Topic, partition: number, from: ReadFrom): LogReader {

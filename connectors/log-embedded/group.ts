@@ -34,18 +34,32 @@ export class TaskChangelog {
   }
 }
 
-interface Waiter {
-  resolve(): void
-  reject(error: LogError): void
-}
-
 export class Group {
-  readonly waiters: Waiter[] = []
+  /** One promise for all who wait: a transaction becomes durable, or fails, as a whole. */
+  #outcome: PromiseWithResolvers<void> | null = null
   /** Partitions with records, each once. */
   readonly partitions: Partition[] = []
   readonly changelogs: TaskChangelog[] = []
   readonly offsets = new Map<Partition, number>()
   readonly progress = new Map<Partition, Progress>()
+
+  /** Settles with the transaction. */
+  get outcome(): Promise<void> {
+    this.#outcome ??= Promise.withResolvers()
+    return this.#outcome.promise
+  }
+
+  get isAwaited(): boolean {
+    return this.#outcome !== null
+  }
+
+  succeed(): void {
+    this.#outcome?.resolve()
+  }
+
+  fail(error: LogError): void {
+    this.#outcome?.reject(error)
+  }
 
   get isEmpty(): boolean {
     return (

@@ -95,9 +95,8 @@ export class Sequencer {
     const group = this.#gathering
     const offsets = this.#append(group, change.appends, targets)
     const position = this.#changes(group, change)
-    const done = new Promise<void>((resolve, reject) => group.waiters.push({ resolve, reject }))
     this.#flushSoon()
-    return { offsets, position, done }
+    return { offsets, position, done: group.outcome }
   }
 
   /** Stores progress with the next transaction, or one of its own after a while. */
@@ -171,7 +170,10 @@ export class Sequencer {
     this.#cancelLazy?.()
     this.#cancelLazy = null
     if (group.isEmpty) {
-      for (const { resolve } of group.waiters.splice(0)) resolve()
+      if (group.isAwaited) {
+        this.#gathering = new Group()
+        group.succeed()
+      }
       return
     }
     this.#gathering = new Group()
@@ -193,7 +195,7 @@ export class Sequencer {
       group.changelogs[i]!.unfoldedBytes += sent.changelogBytes[i]!
     }
     for (let i = 0; i < group.partitions.length; i++) group.partitions[i]!.advance(sent.ends[i]!)
-    for (const { resolve } of group.waiters) resolve()
+    group.succeed()
     this.#options.onWritten(sent)
     this.#flush()
   }
@@ -205,7 +207,7 @@ export class Sequencer {
     if (this.#condition === 'open') this.#condition = 'recovering'
     this.#failure = error
     for (const partition of this.all) partition.truncate()
-    for (const { reject } of [...sent.group.waiters, ...lost.waiters]) reject(error)
+    for (const group of [sent.group, lost]) group.fail(error)
     try {
       this.#resume(await this.#options.writer.state())
     } catch (cause) {
@@ -247,11 +249,12 @@ export class Sequencer {
       if (this.#condition === 'recovering') {
         await new Promise<void>((resolve, reject) => this.#waitingForOpen.push({ resolve, reject }))
       }
-      const last = this.#gathering.waiters.length > 0 || !this.#gathering.isEmpty ? this.#gathering : this.#sent
+      const last = this.#gathering.isAwaited || !this.#gathering.isEmpty ? this.#gathering : this.#sent
       if (last === null) return
-      const outcome = new Promise<boolean>((resolve) => {
-        last.waiters.push({ resolve: () => resolve(true), reject: () => resolve(false) })
-      })
+      const outcome = last.outcome.then(
+        () => true,
+        () => false,
+      )
       this.#flushSoon()
       if (await outcome) return
     }
@@ -264,9 +267,9 @@ export class Sequencer {
     this.#condition = 'closed'
     this.#cancelProbe?.()
     for (const { reject } of this.#waitingForOpen.splice(0)) reject(closedError(this.#failure))
-    while (writing && (this.#sent !== null || !this.#gathering.isEmpty || this.#gathering.waiters.length > 0)) {
+    while (writing && (this.#sent !== null || !this.#gathering.isEmpty || this.#gathering.isAwaited)) {
       const last = this.#sent ?? this.#gathering
-      const outcome = new Promise<void>((resolve) => last.waiters.push({ resolve, reject: () => resolve() }))
+      const outcome = last.outcome.catch(() => {})
       this.#flush()
       await outcome
     }
@@ -282,7 +285,7 @@ export class Sequencer {
     const groups = [this.#sent, this.#gathering]
     this.#sent = null
     this.#gathering = new Group()
-    for (const group of groups) for (const { reject } of group?.waiters ?? []) reject(error)
+    for (const group of groups) group?.fail(error)
     for (const { reject } of this.#waitingForOpen.splice(0)) reject(error)
   }
 }

@@ -28,7 +28,8 @@ export function registerRuns(app: FastifyInstance, edge: Edge): void {
   route(app, API.cancelRun, (request) => cancelRun(edge, request))
 }
 
-async function postRun(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+/** Answers with the text rather than the reply, which Fastify would wait for once more. */
+async function postRun(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<string> {
   const { wait } = queryOf(request, ['wait'])
   const waitMs = durationOf('wait', wait, edge.options.maxWaitMs)
   const submitted = await edge.submit(
@@ -38,14 +39,16 @@ async function postRun(edge: Edge, request: FastifyRequest, reply: FastifyReply)
   traceSubmitted(request, submitted.runId)
   reply.type(JSON_TYPE)
   if (waitMs > 0) return answerWhenEnded(edge, submitted, waitMs, reply)
-  return reply.code(submitted.repeated ? 200 : 202).send(acceptedJson(submitted, 'accepted'))
+  reply.code(submitted.repeated ? 200 : 202)
+  return acceptedJson(submitted, 'accepted')
 }
 
-async function answerWhenEnded(edge: Edge, submitted: Submitted, waitMs: number, reply: FastifyReply) {
+async function answerWhenEnded(edge: Edge, submitted: Submitted, waitMs: number, reply: FastifyReply): Promise<string> {
   const { tenant, runId } = submitted
   const run = await edge.awaitRun(tenant, runId, waitMs, goneSignal(reply))
-  if (run !== null && isFinished(run.status)) return reply.code(200).send(runJson(run))
-  return reply.code(202).send(acceptedJson(submitted, run?.status ?? 'accepted'))
+  const ended = run !== null && isFinished(run.status)
+  reply.code(ended ? 200 : 202)
+  return ended ? runJson(run) : acceptedJson(submitted, run?.status ?? 'accepted')
 }
 
 // A run id, a status and a position hold nothing that JSON would have to escape.

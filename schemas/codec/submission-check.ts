@@ -103,7 +103,7 @@ function payload(path: string, value: Json, maxBytes: number): JsonText {
     throw new SubmissionError('TOO_DEEP', path, `${path} is nested deeper than ${MAX_JSON_DEPTH} levels`)
   }
   const text = toJsonText(value)
-  const bytes = text.length > maxBytes ? text.length : Buffer.byteLength(text)
+  const bytes = sizeAgainst(text, maxBytes)
   if (bytes > maxBytes) {
     throw new SubmissionError('TOO_LARGE', path, `${path} has ${bytes} bytes as JSON; expected at most ${maxBytes}`)
   }
@@ -116,6 +116,14 @@ function payload(path: string, value: Json, maxBytes: number): JsonText {
     )
   }
   return text
+}
+
+const MAX_BYTES_PER_UNIT = 3
+
+/** Length of the text in UTF-8, counted only where it may be beyond the bound. */
+function sizeAgainst(text: string, bound: number): number {
+  const surelyWithin = text.length * MAX_BYTES_PER_UNIT <= bound
+  return surelyWithin || text.length > bound ? text.length : Buffer.byteLength(text)
 }
 
 function isDeeper(value: Json, levels: number): boolean {
