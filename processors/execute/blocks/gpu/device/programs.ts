@@ -29,27 +29,39 @@ export function programsOf({ gpu, info, fault }: OpenBackend): Programs {
     }
     return kernel
   }
-  const compile = ({ source, types }: Program, output: readonly number[]): IKernelRunShortcut =>
-    gpu.createKernel(source, {
+  const compile = ({ source, types, quads }: Program, output: readonly number[]): IKernelRunShortcut => {
+    const kernel = gpu.createKernel(source, {
       output: [...output],
       // gpu.js takes names or a list and documents the names alone
       argumentTypes: [...types] as never,
       dynamicOutput: true,
       dynamicArguments: true,
       precision: 'single',
+      ...(quads === undefined ? {} : { returnType: 'Array(4)' }),
       ...{ loopMaxIterations: LOOP_MAX },
     })
+    inOnePiece(kernel)
+    return kernel
+  }
   return {
     warm: () => [...new Set([...compiled.keys()].map((key) => key.split('/')[1]!))],
     dispatch: async (program, args, output) => {
-      checkSizes(args, output, info.arrayMaxBytes)
+      const perPlace = program.quads === undefined ? 1 : 4
+      checkSizes(
+        args,
+        output.reduce((a, b) => a * b, perPlace),
+        info.arrayMaxBytes,
+      )
       const kernel = kernelOf(program, output)
       kernel.setOutput([...output])
       try {
         const result: unknown = await kernel(...(args as never[]))
         const problem = fault()
         if (problem !== null) throw deviceFault(problem)
-        return flattened(result, output)
+        return flattened(
+          result,
+          output.reduce((a, b) => a * b, perPlace),
+        )
       } catch (error) {
         compiled.delete(`${output.length}/${program.name}`)
         throw error
@@ -63,16 +75,9 @@ function deviceFault(problem: string): BlockError {
   return new BlockError(isMemory ? 'TOO_LARGE' : 'KERNEL_FAILED', `the device says ${problem.slice(0, 300)}`)
 }
 
-function checkSizes(
-  args: readonly (Float32Array | number)[],
-  output: readonly number[],
-  maxBytes: number | null,
-): void {
+function checkSizes(args: readonly (Float32Array | number)[], outputs: number, maxBytes: number | null): void {
   if (maxBytes === null) return
-  const sizes = [
-    output.reduce((a, b) => a * b, 4),
-    ...args.map((arg) => (typeof arg === 'number' ? 4 : arg.byteLength)),
-  ]
+  const sizes = [outputs * 4, ...args.map((arg) => (typeof arg === 'number' ? 4 : arg.byteLength))]
   const largest = Math.max(...sizes)
   if (largest <= maxBytes) return
   throw new BlockError(
@@ -81,15 +86,32 @@ function checkSizes(
   )
 }
 
-/** gpu.js answers with rows, which are often parts of one array. */
-function flattened(result: unknown, output: readonly number[]): Float32Array {
-  const length = output.reduce((a, b) => a * b, 1)
+/**
+ * With WebGPU, gpu.js cuts what it has read back into a view for each row, which for many small ones takes as long as computing them. It does so in a method of its
+ * own that is told the whole; if a version of it has none, rows are put together again as for the other backends.
+ */
+function inOnePiece({ kernel }: IKernelRunShortcut): void {
+  if (kernel !== undefined && '_shapeOutput' in kernel) kernel._shapeOutput = (values: Float32Array) => values
+}
+
+/** gpu.js answers with rows, and rows of rows, which are often parts of one array. */
+function flattened(result: unknown, length: number): Float32Array {
   if (result instanceof Float32Array) return result.length === length ? result : result.slice(0, length)
-  const rows = output.length === 3 ? (result as Float32Array[][]).flat() : (result as Float32Array[])
-  const first = rows[0]!
-  if (first.buffer.byteLength === length * 4 && first.byteOffset === 0)
-    return new Float32Array(first.buffer as ArrayBuffer)
+  let first = result as Float32Array | readonly unknown[]
+  while (Array.isArray(first)) first = first[0] as Float32Array | readonly unknown[]
+  const { buffer, byteOffset } = first as Float32Array
+  if (buffer.byteLength === length * 4 && byteOffset === 0) return new Float32Array(buffer as ArrayBuffer)
   const values = new Float32Array(length)
-  for (const [index, row] of rows.entries()) values.set(row, index * output[0]!)
+  fill(values, result as readonly unknown[], 0)
   return values
+}
+
+function fill(values: Float32Array, part: Float32Array | readonly unknown[], at: number): number {
+  if (!Array.isArray(part)) {
+    values.set(part as Float32Array, at)
+    return at + part.length
+  }
+  let end = at
+  for (const inner of part as readonly (Float32Array | readonly unknown[])[]) end = fill(values, inner, end)
+  return end
 }

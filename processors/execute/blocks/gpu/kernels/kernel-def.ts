@@ -14,9 +14,11 @@ export interface Program {
   readonly name: string
   readonly source: string
   readonly types: readonly ArgumentType[]
+  /** Each place of the output is a list of four values, not one; only for outputs of three directions. */
+  readonly quads?: true
 }
 
-/** Runs a program for every place of the output (x, y, z); answers with its values, x fastest. */
+/** Runs a program for every place of the output (x, y, z); answers with its values, those of a place together, then x fastest. */
 export type Dispatch = (
   program: Program,
   args: readonly (Float32Array | number)[],
