@@ -20,6 +20,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   { name: 'timers', file: 'timers.ts', what: '1,000,000 timers' },
   { name: 'restore', file: 'restore.ts', what: 'restore of 1,000,000 keys', on: 'both' },
   { name: 'blocks', file: 'blocks.ts', what: 'scripts, JMESPath and transformations; 10,000 bad scripts' },
+  { name: 'io', file: 'io.ts', what: 'HTTP beside bare undici; files and SQL; each as a step of runs too' },
   { name: 'gpu', file: 'gpu.ts', what: 'kernels: together and alone, warm and cold, beside the CPU backend' },
   { name: 'start', file: 'start.ts', what: 'cold start of the process' },
   { name: 'idle', file: 'idle.ts', what: 'CPU of an idle process', on: 'both' },

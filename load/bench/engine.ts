@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LogChoice } from '../../connectors/open-log.ts'
 import { type BeamlineNode, startBeamline } from '../../main.ts'
+import type { BlockSettings } from '../../processors/execute/blocks/settings.ts'
 import type { CommitStats } from '../../topology/task/observer.ts'
 import { BenchClient } from './client.ts'
 
@@ -29,15 +30,15 @@ export class BenchEngine extends BenchClient {
     this.#totals = totals
   }
 
-  /** Default: the embedded log in a temporary folder. */
-  static async start(log: LogChoice = { kind: 'embedded' }): Promise<BenchEngine> {
+  /** Default: the embedded log in a temporary folder. `blocks`: what blocks may use beside this machine's servers. */
+  static async start(log: LogChoice = { kind: 'embedded' }, blocks: BlockSettings = {}): Promise<BenchEngine> {
     const folder = mkdtempSync(join(tmpdir(), 'beamline-bench-'))
     const totals: Totals = { commits: 0, writes: 0, commitMs: [] }
     const node = await startBeamline({
       dataFolder: folder,
       log,
       roles: ['tasks', 'execute:io', 'execute:cpu', 'execute:gpu'],
-      blocks: { egress: { allow: ['127.0.0.0/8', '::1/128'] } },
+      blocks: { egress: { allow: ['127.0.0.0/8', '::1/128'] }, ...blocks },
       onCommit: (stats) => add(totals, stats),
     })
     return new BenchEngine(folder, node, totals)
