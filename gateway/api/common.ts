@@ -41,7 +41,7 @@ export const asOf = named(
   ),
 )
 
-/** As in `schemas/records/events.ts`, which a client need not load; a test compares them. */
+/** As in `gateway/live/event-json.ts`, which a client need not load; a test compares them. */
 export const EVENT_NAMES = [
   'RunAccepted',
   'RunRejected',
@@ -60,6 +60,8 @@ export const EVENT_NAMES = [
   'LetterStored',
   'LetterReplayed',
   'LetterDiscarded',
+  'OperationStarted',
+  'OperationProgressed',
 ] as const
 
 const eventFields = object(
@@ -74,6 +76,7 @@ const eventFields = object(
     flow: optional(nullable(text('Of events that carry it.'))),
     step_id: optional(nullable(text('Of events of steps.'))),
     attempt: optional(integer('Of events of steps.', 0)),
+    operation_id: optional(text('Of events of bulk operations.')),
     error: optional(anything('Why something failed.')),
   },
   'What happened, without payloads; the other fields are those of its kind, with sizes in place of payloads.',

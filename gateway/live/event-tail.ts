@@ -9,8 +9,9 @@ const BATCH = 500
 /** Reading waits while this many events are to be passed on. */
 const MAX_PENDING = 5_000
 const LOOK_AGAIN_MS = 5
-const MAX_RECENT = 16_384
-const MAX_RECENT_BYTES = 16 << 20
+/** For clients that join and those that were cut off for a moment. More would grow old in memory, which costs more than reading them again now and then. */
+const MAX_RECENT = 4_096
+const MAX_RECENT_BYTES = 8 << 20
 
 /** Events in the order of the shared stream, each with the stream's position after it. */
 export interface TailBatch {

@@ -4,6 +4,7 @@ import type { Environment } from '../../topology/environment.ts'
 import type { ReadModel } from '../../topology/read-model/port.ts'
 import type { LiveEvent } from './live-event.ts'
 
+/** Runs whose flow is kept: at least half as many. */
 const MAX_KNOWN = 50_000
 const LOOKUPS_AT_ONCE = 16
 /** The read model may lag behind the events. */
@@ -13,8 +14,9 @@ const TRY_AGAIN_MS = 100
 export class FlowNames {
   readonly #readModel: Pick<ReadModel, 'getRun'>
   readonly #environment: Environment
-  /** Oldest first. */
-  readonly #known = new Map<RunId, string | null>()
+  #known = new Map<RunId, string | null>()
+  /** Those before, given up as a whole: a map that loses its oldest entry again and again has to look for it among the places of those that it has lost. */
+  #older: ReadonlyMap<RunId, string | null> = new Map()
 
   constructor(readModel: Pick<ReadModel, 'getRun'>, environment: Environment) {
     this.#readModel = readModel
@@ -28,7 +30,8 @@ export class FlowNames {
   /** `null`: the event has no flow; `undefined`: it is not known here yet. */
   of(event: LiveEvent): string | null | undefined {
     if (event.flow !== null || event.runId === null) return event.flow
-    return this.#known.get(event.runId)
+    const { runId } = event
+    return this.#known.has(runId) ? this.#known.get(runId) : this.#older.get(runId)
   }
 
   /** Asks the read model for those that are not known. What it does not know either counts as of no flow from now on; true if there was none. */
@@ -63,11 +66,10 @@ export class FlowNames {
   }
 
   #add(runId: RunId, flow: string | null): void {
-    this.#known.set(runId, flow)
-    if (this.#known.size <= MAX_KNOWN) return
-    for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest)
-      break
+    if (this.#known.size >= MAX_KNOWN / 2) {
+      this.#older = this.#known
+      this.#known = new Map()
     }
+    this.#known.set(runId, flow)
   }
 }

@@ -49,7 +49,7 @@ const DEFAULTS: Required<LiveOptions> = {
 const SLICE = 64
 /** More clients, fewer and larger writes: events are gathered for as long as writing to all may take. */
 const GATHER_MS_PER_CLIENT = 0.1
-const MIN_GATHER_MS = 5
+const MIN_GATHER_MS = 20
 const MAX_GATHER_MS = 100
 /** The tail outlasts its last client by this, for the one that comes back. */
 const TAIL_KEPT_MS = 30_000
