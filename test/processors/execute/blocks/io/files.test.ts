@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   existsSync,
   linkSync,
@@ -33,6 +33,14 @@ async function run(
 ): Promise<Json> {
   return await set.blocks.find((block) => block.type === type)!.run(contextOf(changes), input)
 }
+
+/** Only root may, and not in every container. */
+const mayMakeDevices = (() => {
+  const file = join(outside, 'device')
+  const made = spawnSync('mknod', [file, 'c', '1', '3']).status === 0
+  rmSync(file, { force: true })
+  return made
+})()
 
 const codeOf = (outcome: Promise<Json>): Promise<unknown> => outcome.catch((error: { code: string }) => error.code)
 
@@ -108,6 +116,21 @@ describe('files', () => {
     expect(await codeOf(run('fs.put', { path, content: 'x' }))).toBe(put)
     expect(readdirSync(outside)).toEqual(['secret.txt'])
     expect(readFileSync(join(outside, 'secret.txt'), 'utf8')).toBe('secret')
+  })
+
+  test('a tenant whose own folder is a link has no files', async () => {
+    symlinkSync(outside, join(folder, 'linked'))
+    const linked = { tenant: 'linked' as TenantId }
+    expect(await codeOf(run('fs.get', { path: 'secret.txt' }, linked))).toBe('FILE_READ_ERROR')
+    expect(await codeOf(run('fs.put', { path: 'new.txt', content: 'x' }, linked))).toBe('DIR_CREATE_ERROR')
+    expect(readdirSync(outside)).toEqual(['secret.txt'])
+  })
+
+  test.skipIf(!mayMakeDevices)('a device is neither read nor written', async () => {
+    execFileSync('mknod', [join(mine, 'device'), 'c', '1', '5'])
+    expect(await codeOf(run('fs.get', { path: 'device' }))).toBe('FILE_READ_ERROR')
+    expect(await codeOf(run('fs.put', { path: 'device', content: 'x' }))).toBe('FILE_WRITE_ERROR')
+    rmSync(join(mine, 'device'))
   })
 
   test('whatever names a path has, they are plain ones', () => {

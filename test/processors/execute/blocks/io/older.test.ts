@@ -83,6 +83,17 @@ describe('the Rust worker', () => {
   test.each<Row>([
     ['echo', { any: [1] }, { output: { any: [1] } }],
     ['sleep', { ms: 1 }, { output: null }],
+    ['sleep', {}, { output: null }],
+    ['jmespath', { expression: 'a[?b > `1`].b', data: { a: [{ b: 1 }, { b: 2 }] } }, { output: [2] }],
+    ['jmespath', { expression: 'a' }, { output: null }],
+    ['jmespath', { data: 1 }, { code: 'MISSING_EXPRESSION' }],
+    ['jmespath', { expression: 'a[', data: 1 }, { code: 'JMESPATH_COMPILE_ERROR' }],
+    ['jmespath', { expression: 'abs(@)', data: 'x' }, { code: 'JMESPATH_RUNTIME_ERROR' }],
+    ['javascript', { code: 'const total = a + b; total * 2', args: { a: 1, b: 2 } }, { output: 6 }],
+    ['javascript', { code: 'undefined' }, { output: null }],
+    ['javascript', { args: { a: 1 } }, { code: 'MISSING_CODE' }],
+    ['javascript', { code: 'throw new Error("no")' }, { code: 'SCRIPT_ERROR' }],
+    ['javascript', { code: 'a b' }, { code: 'SCRIPT_ERROR' }],
     ['http', { url: '/x' }, { output: { status: 200, headers: { 'x-seen': 'GET ' }, body: { a: 1 } } }],
     [
       'http',
