@@ -3,7 +3,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
-const LAYERS = ['schemas', 'processors', 'topology', 'connectors', 'gateway', 'load'] as const
+const LAYERS = ['schemas', 'processors', 'topology', 'connectors', 'gateway', 'wiring', 'load'] as const
 
 /** What each layer may import, besides itself. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
@@ -12,6 +12,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   topology: ['schemas', 'processors'],
   connectors: ['schemas', 'topology'],
   gateway: ['schemas', 'topology'],
+  wiring: ['schemas', 'processors', 'topology', 'connectors', 'gateway'],
   load: ['schemas', 'processors', 'topology', 'connectors', 'gateway', 'main.ts', 'test'],
 }
 

@@ -4,7 +4,6 @@ import type { Environment } from '../../topology/environment.ts'
 import type { Log } from '../../topology/log/port.ts'
 import type { ReadModel } from '../../topology/read-model/port.ts'
 import type { OpenedLog } from '../open-log.ts'
-import { openPostgresReadModel } from './postgres/postgres-read-model.ts'
 import { openSqliteReadModel } from './sqlite/sqlite-read-model.ts'
 
 export type ReadModelChoice =
@@ -59,6 +58,7 @@ async function openOnPostgres(
     options.kind === 'embedded'
       ? ({ kind: 'embedded', folder: dataFolder } as const)
       : ({ kind: 'kafka', log: options.choice } as const)
+  const { openPostgresReadModel } = await import('./postgres/postgres-read-model.ts')
   const readModel = await openPostgresReadModel({
     environment,
     url,

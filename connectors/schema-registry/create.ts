@@ -1,5 +1,5 @@
 /**
- * The one way in for `main.ts`:
+ * The one way in for who opens the log:
  *
  *     const registry = createSchemaRegistry({ kind: 'built-in', log: kafkaLog, environment, topicPrefix: 'beamline.' })
  *     const log = withSchemaRegistry(kafkaLog, registry, environment)        // topology/schema-registry/translating-log.ts; all parts use this one

@@ -2,7 +2,6 @@
 import { randomInt } from 'node:crypto'
 import { murmur2 } from '../../schemas/murmur2.ts'
 import type { Environment } from '../../topology/environment.ts'
-import { connectKafka } from '../kafka-client/client.ts'
 import { type KafkaClient, KafkaClientError, type KafkaOptions } from '../kafka-client/contract.ts'
 
 export interface StepKafkaOptions {
@@ -40,12 +39,17 @@ export class TopicRefused extends Error {
 const PARTITIONS_MAX_AGE_MS = 60_000
 const MAX_TOPICS = 1_000
 
+async function connect(kafka: KafkaOptions, environment: Environment): Promise<KafkaClient> {
+  const { connectKafka } = await import('../kafka-client/client.ts')
+  return connectKafka(kafka, environment)
+}
+
 export function createStepKafka({ kafka, environment, reservedPrefix }: StepKafkaOptions): StepKafka {
   let connected: Promise<KafkaClient> | null = null
   const counts = new Map<string, { readonly askedAt: number; readonly partitions: number }>()
 
   const client = (): Promise<KafkaClient> => {
-    connected ??= connectKafka(kafka, environment).catch((error: unknown) => {
+    connected ??= connect(kafka, environment).catch((error: unknown) => {
       connected = null
       throw error
     })

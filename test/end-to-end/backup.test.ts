@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { BeamlineProcess } from '../../load/process/beamline-process.ts'
 import { freePort } from '../../load/process/free-port.ts'
 
-const MAIN = join(import.meta.dirname, '..', '..', 'command.ts')
+const MAIN = join(import.meta.dirname, '..', '..', 'wiring', 'command.ts')
 const FLOW =
   'flow: pair\nsteps:\n  - { id: one, type: sleep, with: { ms: 20 } }\n  - { id: two, type: echo, after: [one], with: "${input.n}" }\n'
 const BATCH = 50

@@ -21,7 +21,7 @@ registerHooks({
     return next(url, context)
   },
 })
-const { configure } = await import('${ROOT}configure.ts')
+const { configure } = await import('${ROOT}wiring/configure.ts')
 const { loadConfig } = await import('${ROOT}gateway/config/load-config.ts')
 const { startBeamline } = await import('${ROOT}main.ts')
 const variables = { ...process.env, BEAMLINE_DATA: process.argv[2], BEAMLINE_PORT: '0', BEAMLINE_EXAMPLES: 'false' }

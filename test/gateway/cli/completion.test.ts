@@ -17,7 +17,7 @@ beforeAll(async () => {
   await world.publish('flow: order\nsteps:\n  - { id: a, type: echo }\n')
   await world.publish('flow: refund\nsteps:\n  - { id: a, type: echo }\n')
   // what a shell finds on its path
-  const main = resolve(import.meta.dirname, '../../../command.ts')
+  const main = resolve(import.meta.dirname, '../../../wiring/command.ts')
   writeFileSync(join(folder, 'beamline'), `#!/bin/sh\nexec "${process.execPath}" "${main}" "$@"\n`)
   chmodSync(join(folder, 'beamline'), 0o755)
   writeFileSync(join(folder, 'order.yaml'), '')

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { configure } from '../../../configure.ts'
 import { ConfigError, type ConfigSources, loadConfig } from '../../../gateway/config/load-config.ts'
 import { configText } from '../../../gateway/config/show-config.ts'
+import { configure } from '../../../wiring/configure.ts'
 
 const load = (sources: Partial<ConfigSources>) => loadConfig({ file: null, variables: {}, flags: [], ...sources })
 const ofVariable = (text: string) => load({ variables: { BEAMLINE_CONNECTIONS: text } })

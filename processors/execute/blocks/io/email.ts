@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createTransport, type SentMessageInfo, type Transporter } from 'nodemailer'
+import type { SentMessageInfo, Transporter } from 'nodemailer'
 import type { Json } from '../../../../schemas/json.ts'
 import { type Block, type BlockContext, BlockError, type BlockErrorDef } from '../../block.ts'
 import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../tools.ts'
@@ -120,6 +120,7 @@ export function emailBlock(parts: EmailParts): Block {
 }
 
 async function send(egress: Egress, settings: ConnectionOf<'smtp'>, mail: object, signal: AbortSignal): Promise<Json> {
+  const { createTransport } = await import('nodemailer')
   const url = addressOf(settings.url)
   const secure = url.protocol === 'smtps:'
   const host = decodeURIComponent(url.hostname).replace(/^\[|\]$/g, '')

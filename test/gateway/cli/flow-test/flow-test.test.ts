@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { dryRunner } from '../../../../dry-run.ts'
+import { dryRunner } from '../../../../wiring/dry-run.ts'
 import { fenced, read } from '../../../docs/documents.ts'
 import { type Ran, runBeamline } from '../support.ts'
 

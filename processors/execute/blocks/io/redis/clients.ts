@@ -1,6 +1,6 @@
 /** Redis clients over guarded sockets, one for each connection. */
 import type { Socket } from 'node:net'
-import { Redis, type RedisOptions } from 'ioredis'
+import type { Redis, RedisOptions } from 'ioredis'
 import { BlockError } from '../../../block.ts'
 import { dial } from '../egress/dial.ts'
 import { dialSecure } from '../egress/dial-secure.ts'
@@ -29,9 +29,13 @@ export class RedisClients {
   }
 
   /** @throws {BlockError} `REDIS_CONNECTION_ERROR` for what is no address */
-  get(url: string): Redis {
+  async get(url: string): Promise<Redis> {
+    const { Redis } = await import('ioredis')
     const known = this.#clients.get(url)
-    const client = known ?? openClient(this.#egress, addressOf(url))
+    // the package's own types refuse its own options
+    const client = known ?? new (Redis as unknown as NewRedis)(optionsFor(this.#egress, addressOf(url)))
+    // every command tells of its own failure
+    if (known === undefined) client.on('error', () => undefined)
     this.#clients.delete(url)
     this.#clients.set(url, client)
     if (known === undefined && this.#clients.size > CLIENTS_MAX) this.#endOldest()
@@ -76,9 +80,11 @@ function addressOf(text: string): Address {
   }
 }
 
-function openClient(egress: Egress, address: Address): Redis {
+type NewRedis = new (options: RedisOptions) => Redis
+
+function optionsFor(egress: Egress, address: Address): RedisOptions {
   const { scheme, host, port, username, password, database } = address
-  const options: RedisOptions = {
+  return {
     host,
     port,
     db: database,
@@ -91,11 +97,6 @@ function openClient(egress: Egress, address: Address): Redis {
     retryStrategy: (times) => Math.min(50 * 2 ** times, 2_000),
     enableReadyCheck: false,
   }
-  // the package's own types refuse its own options
-  const client = new (Redis as unknown as new (given: RedisOptions) => Redis)(options)
-  // every command tells of its own failure
-  client.on('error', () => undefined)
-  return client
 }
 
 /** What ioredis calls to connect. */

@@ -93,7 +93,7 @@ export function redisBlock(parts: RedisParts): Block {
     run: async (context, input) => {
       const asked = input as unknown as Input
       const { url, prefix = '' } = await parts.connections.require('redis', asked.connection, context.tenant)
-      const client = parts.clients.get(url)
+      const client = await parts.clients.get(url)
       return within(parts.tools, context.signal, asked.timeout_ms, async (signal) => {
         try {
           return { value: await abortable(perform(client, prefix, context, asked), signal) }

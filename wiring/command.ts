@@ -7,20 +7,20 @@ import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { backUp } from '../connectors/backup/backup.ts'
+import { restore } from '../connectors/backup/restore.ts'
+import { askForProfile, listeningProcesses } from '../connectors/control-socket/ask.ts'
+import { realEnvironment as environment } from '../connectors/environment.ts'
+import { inspectFolder } from '../connectors/log-embedded/inspect.ts'
+import { openEmbeddedReader } from '../connectors/log-embedded/reader.ts'
+import { DATABASE_FILE } from '../connectors/log-embedded/schema.ts'
+import { runCli } from '../gateway/cli/cli.ts'
+import { requireDataFolder } from '../gateway/cli/data-folder.ts'
+import type { ProcessProfile, Script, VerifyConfig } from '../gateway/cli/dependencies.ts'
+import { parseClientLine, parseLedgerLine, parseLines } from '../topology/verify/formats.ts'
+import type { VerifyReport } from '../topology/verify/report.ts'
 import { configure, kafkaOptions } from './configure.ts'
-import { backUp } from './connectors/backup/backup.ts'
-import { restore } from './connectors/backup/restore.ts'
-import { askForProfile, listeningProcesses } from './connectors/control-socket/ask.ts'
-import { realEnvironment as environment } from './connectors/environment.ts'
-import { inspectFolder } from './connectors/log-embedded/inspect.ts'
-import { openEmbeddedReader } from './connectors/log-embedded/reader.ts'
-import { DATABASE_FILE } from './connectors/log-embedded/schema.ts'
 import type { DryRunner } from './dry-run.ts'
-import { runCli } from './gateway/cli/cli.ts'
-import { requireDataFolder } from './gateway/cli/data-folder.ts'
-import type { ProcessProfile, Script, VerifyConfig } from './gateway/cli/dependencies.ts'
-import { parseClientLine, parseLedgerLine, parseLines } from './topology/verify/formats.ts'
-import type { VerifyReport } from './topology/verify/report.ts'
 
 /** Runs one command; resolves with the exit code. */
 export async function runCommand(args: readonly string[]): Promise<number> {
@@ -39,7 +39,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
     interrupted: interrupted.signal,
     startNode: async (loaded) => (await import('./run-node.ts')).runNode(loaded, interrupted.signal),
     manageTopics: async ({ config }, { apply, create }) => {
-      const { manageTopics } = await import('./connectors/log-kafka/topics-tool.ts')
+      const { manageTopics } = await import('../connectors/log-kafka/topics-tool.ts')
       return manageTopics(
         {
           ...kafkaOptions(config, process.env),
@@ -108,8 +108,8 @@ export async function verifyFolder({
   const reader = openEmbeddedReader(dataFolder)
   const { partitions } = reader
   reader.close()
-  const { openEmbeddedLog } = await import('./connectors/log-embedded/embedded-log.ts')
-  const { sourceOf, verifyHistory } = await import('./topology/verify/verify-history.ts')
+  const { openEmbeddedLog } = await import('../connectors/log-embedded/embedded-log.ts')
+  const { sourceOf, verifyHistory } = await import('../topology/verify/verify-history.ts')
   const log = await openEmbeddedLog({ folder: dataFolder, partitions, environment })
   try {
     const client = historyFile === null ? [] : parseLines(await readFile(historyFile, 'utf8'), parseClientLine)
@@ -121,9 +121,9 @@ export async function verifyFolder({
 }
 
 const SCRIPTS: Record<Script, string> = {
-  bench: './load/bench/bench.ts',
-  demo: './load/demo/demo.ts',
-  simulate: './test/simulation/simulate.ts',
+  bench: '../load/bench/bench.ts',
+  demo: '../load/demo/demo.ts',
+  simulate: '../test/simulation/simulate.ts',
 }
 
 async function runScript(script: Script, args: readonly string[]): Promise<number | null> {
@@ -135,7 +135,7 @@ async function runScript(script: Script, args: readonly string[]): Promise<numbe
 }
 
 function packageVersion(): string {
-  for (const place of ['./package.json', '../package.json']) {
+  for (const place of ['../package.json', '../../package.json']) {
     const file = fileURLToPath(new URL(place, import.meta.url))
     if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
   }

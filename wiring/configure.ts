@@ -2,27 +2,27 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import type { BlobChoice } from './connectors/blobs/open-blobs.ts'
-import { realEnvironment } from './connectors/environment.ts'
-import type { LogChoice, RegistryChoice } from './connectors/open-log.ts'
-import type { ReadModelChoice } from './connectors/read-model/open-read-model.ts'
-import { createStepKafka, type StepKafka } from './connectors/step-kafka/step-kafka.ts'
+import type { BlobChoice } from '../connectors/blobs/open-blobs.ts'
+import { realEnvironment } from '../connectors/environment.ts'
+import type { LogChoice, RegistryChoice } from '../connectors/open-log.ts'
+import type { ReadModelChoice } from '../connectors/read-model/open-read-model.ts'
+import { createStepKafka, type StepKafka } from '../connectors/step-kafka/step-kafka.ts'
 import {
   attributesOfVariables,
   shareOfVariables,
   type TracingOptions,
   variablesAskForTraces,
   variablesForbidTraces,
-} from './connectors/tracing/options.ts'
-import { readConnections } from './gateway/config/connections.ts'
-import { resolveSecret, type Secret, type SecretSources } from './gateway/config/secret.ts'
-import type { Config } from './gateway/config/settings.ts'
-import type { OlderOptions } from './gateway/older/options.ts'
-import type { BeamlineConfig, BlobConfig } from './main.ts'
-import { secretsOfEnvironment } from './processors/execute/blocks/secrets/source.ts'
-import type { BlockSettings } from './processors/execute/blocks/settings.ts'
-import type { Json } from './schemas/json.ts'
-import type { TopologyOptions } from './topology/topology.ts'
+} from '../connectors/tracing/options.ts'
+import { readConnections } from '../gateway/config/connections.ts'
+import { resolveSecret, type Secret, type SecretSources } from '../gateway/config/secret.ts'
+import type { Config } from '../gateway/config/settings.ts'
+import type { OlderOptions } from '../gateway/older/options.ts'
+import { secretsOfEnvironment } from '../processors/execute/blocks/secrets/source.ts'
+import type { BlockSettings } from '../processors/execute/blocks/settings.ts'
+import type { Json } from '../schemas/json.ts'
+import type { TopologyOptions } from '../topology/topology.ts'
+import type { BeamlineConfig, BlobConfig } from './config.ts'
 
 type Variables = SecretSources['variables']
 

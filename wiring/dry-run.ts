@@ -1,10 +1,10 @@
 /** `beamline flow test`: a dry run with the blocks of this machine and a log in memory. */
-import { realEnvironment as host } from './connectors/environment.ts'
-import { openMemoryLog } from './connectors/log-memory/memory-log.ts'
-import { createMemoryStorage } from './connectors/log-memory/storage.ts'
-import { openBlocks } from './processors/execute/blocks/registry.ts'
-import { dryRun } from './topology/dry-run/dry-run.ts'
-import type { DryRunReport, DryRunRequest } from './topology/dry-run/port.ts'
+import { realEnvironment as host } from '../connectors/environment.ts'
+import { openMemoryLog } from '../connectors/log-memory/memory-log.ts'
+import { createMemoryStorage } from '../connectors/log-memory/storage.ts'
+import { openBlocks } from '../processors/execute/blocks/registry.ts'
+import { dryRun } from '../topology/dry-run/dry-run.ts'
+import type { DryRunReport, DryRunRequest } from '../topology/dry-run/port.ts'
 
 export interface DryRunner {
   run(request: DryRunRequest): Promise<DryRunReport>

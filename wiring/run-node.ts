@@ -1,14 +1,14 @@
 /** `beamline start`: runs a process until it is told to stop. A module of its own: other commands need not load an engine. */
 import { once } from 'node:events'
+import { openControlSocket } from '../connectors/control-socket/control-socket.ts'
+import { realEnvironment as environment } from '../connectors/environment.ts'
+import { createLogger } from '../connectors/logging/logger.ts'
+import { prepareDataFolder } from '../gateway/cli/data-folder.ts'
+import { DEFAULT_URL } from '../gateway/cli/shell.ts'
+import type { LoadedConfig } from '../gateway/config/load-config.ts'
+import type { Config } from '../gateway/config/settings.ts'
+import { type BeamlineNode, startBeamline } from './beamline.ts'
 import { configure } from './configure.ts'
-import { openControlSocket } from './connectors/control-socket/control-socket.ts'
-import { realEnvironment as environment } from './connectors/environment.ts'
-import { createLogger } from './connectors/logging/logger.ts'
-import { prepareDataFolder } from './gateway/cli/data-folder.ts'
-import { DEFAULT_URL } from './gateway/cli/shell.ts'
-import type { LoadedConfig } from './gateway/config/load-config.ts'
-import type { Config } from './gateway/config/settings.ts'
-import { type BeamlineNode, startBeamline } from './main.ts'
 
 const INTERRUPTED = 130
 /** For leaving the groups; a cluster that does not answer is not waited for. */
