@@ -3,10 +3,10 @@
  * hands the whole input on.
  */
 import exec from 'k6/execution'
-import { baseline, publish, settle, submit } from './lib/beamline.js'
+import { baseline, publish, settle, submitBody } from './lib/beamline.js'
 import { INTAKE, PASS } from './lib/flows.js'
 import { strict } from './lib/metrics.js'
-import { payload } from './lib/payload.js'
+import { body } from './lib/payload.js'
 import { common, duration, number, seconds } from './lib/settings.js'
 
 export { handleSummary } from './lib/summary.js'
@@ -49,7 +49,7 @@ export function setup() {
 
 export default function () {
   const { name, iterationInTest } = exec.scenario
-  submit(FLOW, payload(SIZES[name], iterationInTest))
+  submitBody(body(FLOW, SIZES[name], iterationInTest))
 }
 
 export function teardown(data) {

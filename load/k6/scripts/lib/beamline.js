@@ -20,6 +20,14 @@ export function setTenant(tenant, limits) {
   if (answer.status !== 200) throw new Error(`the tenant was refused: ${answer.status} ${answer.body}`)
 }
 
+/** Submits a run, given as the request's whole body, and counts what became of it. */
+export function submitBody(body) {
+  const answer = http.post(`${url}/api/v1/runs`, body, BODY_PARAMS)
+  count(answer, true, undefined)
+}
+
+const BODY_PARAMS = { headers: { 'content-type': 'application/json' }, tags: { name: 'submit' } }
+
 /**
  * Submits a run and counts what became of it. `input` is JSON text. With `wait` (such as `30s`) it returns the run once it has ended, if it did in time;
  * the body is kept only then.
