@@ -36,6 +36,8 @@ class Watcher {
   readonly asked: number[] = []
   readonly #api: ApiClient
   readonly #before = new Set<string>()
+  /** When those were accepted that have not been seen to end. */
+  readonly #open = new Map<string, number>()
 
   constructor(api: ApiClient) {
     this.#api = api
@@ -46,25 +48,29 @@ class Watcher {
     for (const { run_id: runId } of (await this.#page(null)).runs) this.#before.add(runId)
   }
 
-  /** The newest runs, as far back as to one whose end was seen. */
+  /** The newest runs, as far back as to the last one whose end was not seen yet. */
   async look(): Promise<void> {
     let cursor: string | null = null
     do {
       const began = performance.now()
       const { runs, next } = await this.#page(cursor)
       this.asked.push(performance.now() - began)
-      const oldest = runs.at(-1)?.run_id
-      const knows = oldest === undefined || this.#before.has(oldest) || this.finished.has(oldest)
+      const oldest = runs.at(-1)
+      const wasNew = oldest !== undefined && !this.#before.has(oldest.run_id) && !this.accepted.has(oldest.run_id)
       this.#see(runs, Date.now())
-      cursor = knows ? null : next
+      const goesOn = wasNew || Math.min(...this.#open.values()) <= (oldest?.accepted_at_ms ?? 0)
+      cursor = goesOn ? next : null
     } while (cursor !== null)
   }
 
   #see(runs: readonly ListedRun[], now: number): void {
     for (const { run_id: runId, accepted_at_ms: acceptedAtMs, finished_at_ms: finishedAtMs } of runs) {
       if (this.#before.has(runId)) continue
-      if (!this.accepted.has(runId)) this.accepted.set(runId, now - acceptedAtMs)
-      if (finishedAtMs !== null && !this.finished.has(runId)) this.finished.set(runId, now - finishedAtMs)
+      if (!this.accepted.has(runId)) {
+        this.accepted.set(runId, now - acceptedAtMs)
+        this.#open.set(runId, acceptedAtMs)
+      }
+      if (finishedAtMs !== null && this.#open.delete(runId)) this.finished.set(runId, now - finishedAtMs)
     }
   }
 
