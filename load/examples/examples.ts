@@ -2,6 +2,7 @@
 import { documentQuestions } from './document-questions/document-questions.ts'
 import { enrichOrders } from './enrich-orders/enrich-orders.ts'
 import type { Example } from './example.ts'
+import { imageBatch } from './image-batch/image-batch.ts'
 import { nightlyReport } from './nightly-report/nightly-report.ts'
 
-export const EXAMPLES: readonly Example<unknown>[] = [enrichOrders, nightlyReport, documentQuestions]
+export const EXAMPLES: readonly Example<unknown>[] = [enrichOrders, nightlyReport, documentQuestions, imageBatch]
