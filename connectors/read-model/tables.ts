@@ -4,7 +4,7 @@
  */
 import type { Generated } from 'kysely'
 
-export const TABLES_VERSION = 3
+export const TABLES_VERSION = 4
 
 export interface PositionsTable {
   partition: number
@@ -44,12 +44,22 @@ export interface RunsTable {
   /** Large columns come last: what lies before them is read without them. */
   error: string | null
   metadata: string | null
+  /** `null` also where it lies in `large_inputs`. */
   input: string | null
   output: string | null
   /** Lines of `run-events.ts`: those of the batches that wrote this row. */
   events: string
   /** `packed-steps.ts`; `null` for a run that did not begin and end in one batch. */
   packed_steps: string | null
+}
+
+/**
+ * Inputs of which every change of their run's row would write a copy, as SQLite does with whatever does not fit its page. In Postgres, which leaves large values
+ * where they are, always empty.
+ */
+export interface LargeInputsTable {
+  run_n: number
+  input: string
 }
 
 export interface StepsTable {
@@ -185,6 +195,7 @@ export interface OperationItemsTable {
 export interface ReadTables {
   positions: PositionsTable
   runs: RunsTable
+  large_inputs: LargeInputsTable
   steps: StepsTable
   failed_attempts: FailedAttemptsTable
   run_metadata: RunMetadataTable

@@ -48,6 +48,7 @@ const TABLES: { readonly [table: string]: Columns } = {
         replay_of replay_id input_bytes output_bytes error metadata input output packed_steps`.trim(),
     ),
   },
+  large_inputs: columns('run_n input', ''),
   steps: columns(
     'run_n step_id first_offset status attempt optional events',
     `pool worker_id queued_at_ms started_at_ms finished_at_ms due_at_ms reason waits_for waits_tenant waits_accepted_ms

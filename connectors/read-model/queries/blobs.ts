@@ -27,6 +27,13 @@ export async function blobsOfRuns({ db }: Snapshot, after: number): Promise<Blob
       sql<boolean>`(coalesce(input, '') || coalesce(output, '') || coalesce(metadata, '') || coalesce(packed_steps, '')) LIKE '%blob://%'`,
     )
     .execute()
+  const inputs = await db
+    .selectFrom('large_inputs')
+    .select('input')
+    .where('run_n', '>', after)
+    .where('run_n', '<=', to)
+    .where('input', 'like', '%blob://%')
+    .execute()
   const steps = await db
     .selectFrom('steps')
     .select('output')
@@ -37,6 +44,7 @@ export async function blobsOfRuns({ db }: Snapshot, after: number): Promise<Blob
   const hashes = new Set<string>()
   const texts = [
     ...runs.flatMap((run) => [run.input, run.output, run.metadata, run.packed_steps]),
+    ...inputs.map(({ input }) => input),
     ...steps.map(({ output }) => output),
   ]
   for (const text of texts) if (text !== null) for (const hash of blobsIn(text)) hashes.add(hash)

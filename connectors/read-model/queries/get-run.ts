@@ -26,7 +26,13 @@ export async function getRun({ db, asOf }: Snapshot, tenant: TenantId, runId: Ru
     : []
   const failed = Map.groupBy(attempts, (attempt) => attempt.step_id)
   const views = steps.map((step) => stepView(step, failed.get(step.step_id) ?? []))
-  return runView(row, views, asOf)
+  const input = row.input ?? (row.input_bytes === null ? await largeInput(db, row.n) : null)
+  return runView({ ...row, input }, views, asOf)
+}
+
+async function largeInput(db: Db, n: number): Promise<string | null> {
+  const [row] = await db.selectFrom('large_inputs').select('input').where('run_n', '=', n).execute()
+  return row?.input ?? null
 }
 
 type PackedRun = Pick<RunsTable, 'packed_steps' | 'accepted_at_ms'> & { readonly n: number }

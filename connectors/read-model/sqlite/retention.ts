@@ -22,9 +22,13 @@ export function createRetention(database: DatabaseSync, options: RetentionOption
   const oldest = database.prepare(`SELECT n, partition, tenant, flow, version, status, finished_at_ms
     FROM runs WHERE n > ? ORDER BY n LIMIT ${RUNS_AT_ONCE}`)
   const total = database.prepare('SELECT coalesce(sum(count), 0) AS count FROM run_counts')
-  const removals = ['steps WHERE run_n', 'failed_attempts WHERE run_n', 'run_metadata WHERE run_n', 'runs WHERE n'].map(
-    (rest) => database.prepare(`DELETE FROM ${rest} = ?`),
-  )
+  const removals = [
+    'steps WHERE run_n',
+    'failed_attempts WHERE run_n',
+    'run_metadata WHERE run_n',
+    'large_inputs WHERE run_n',
+    'runs WHERE n',
+  ].map((rest) => database.prepare(`DELETE FROM ${rest} = ?`))
   const count = database.prepare(`UPDATE run_counts SET count = count + ?6
     WHERE partition = ?1 AND tenant = ?2 AND flow = ?3 AND version = ?4 AND status = ?5`)
   const removeLetters = createLetterRetention(database)

@@ -37,6 +37,7 @@ export const TABLES = `
     events TEXT NOT NULL,
     packed_steps TEXT
   ) STRICT;
+  CREATE TABLE large_inputs(run_n INTEGER PRIMARY KEY, input TEXT NOT NULL) STRICT;
   CREATE TABLE steps(
     run_n INTEGER NOT NULL,
     step_id TEXT NOT NULL,

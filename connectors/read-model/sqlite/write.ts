@@ -15,6 +15,7 @@ import {
   runKey,
   STEP_COLUMNS,
   stepValues,
+  type Value,
   WAIT_COLUMNS,
 } from '../rows.ts'
 import { type SparseInsert, sparseInsert } from './statements.ts'
@@ -28,6 +29,10 @@ export interface Writer {
   /** Forgets what it remembers of open runs, after a rollback. */
   reset(): void
 }
+
+/** A run's row takes one page with an input of at most about this length. */
+const LARGE_INPUT_LENGTH = 3_000
+const INPUT_COLUMN = RUN_COLUMNS.indexOf('input')
 
 /** Runs that have not ended, so that a step's event need not look its run up. */
 const MAX_OPEN_RUNS = 200_000
@@ -135,8 +140,10 @@ class SqliteWriter implements Writer {
   #insert(change: RunChange): OpenRun | undefined {
     const values = newRunValues(change, this.#partitions, this.#payloads)
     if (values === null) return undefined
+    const large = change.end === null ? takeLargeInput(values) : null
     const done = this.#insertRun(values)
     const run = openRunOf(Number(done.lastInsertRowid), values)
+    if (large !== null) this.#statements.insertInput.run(run.n, large)
     this.#counts.add(run, run.status, 1)
     for (const [key, value] of metadataFields(change.accepted?.metadata ?? null)) {
       this.#statements.insertMetadata.run(run.n, run.tenant, key, value, run.acceptedAtMs)
@@ -184,6 +191,14 @@ class SqliteWriter implements Writer {
   }
 }
 
+/** Takes it out of the values of a row that will be written again. */
+function takeLargeInput(values: Value[]): string | null {
+  const input = values[INPUT_COLUMN]
+  if (typeof input !== 'string' || input.length < LARGE_INPUT_LENGTH) return null
+  values[INPUT_COLUMN] = null
+  return input
+}
+
 const onStep = (latest: readonly string[]): string =>
   `ON CONFLICT(run_n, step_id) DO UPDATE SET ${[
     'attempt = MAX(attempt, excluded.attempt)',
@@ -206,6 +221,7 @@ function prepare(database: DatabaseSync): { readonly [name in StatementName]: St
       database.prepare(`UPDATE runs SET status = ?, started_at_ms = COALESCE(started_at_ms, ?), finished_at_ms = ?,
       output = ?, output_bytes = ?, error = ?, error_code = ?, failed_step = ?, cancel_reason = ?, letter_id = ?, events = events || ?
       WHERE n = ? AND status IN ('accepted', 'running')`),
+    insertInput: database.prepare('INSERT INTO large_inputs(run_n, input) VALUES (?, ?)'),
     putAttempt: database.prepare(
       'INSERT OR REPLACE INTO failed_attempts(run_n, step_id, attempt, failed_at_ms, error) VALUES (?, ?, ?, ?, ?)',
     ),
@@ -220,4 +236,12 @@ function prepare(database: DatabaseSync): { readonly [name in StatementName]: St
   }
 }
 
-type StatementName = 'findRun' | 'startRun' | 'endRun' | 'putAttempt' | 'insertMetadata' | 'count' | 'setPosition'
+type StatementName =
+  | 'findRun'
+  | 'startRun'
+  | 'endRun'
+  | 'insertInput'
+  | 'putAttempt'
+  | 'insertMetadata'
+  | 'count'
+  | 'setPosition'

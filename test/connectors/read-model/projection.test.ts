@@ -23,6 +23,16 @@ const file = () => join(folder, 'read-model.db')
 const records = (events: readonly Event[], from = 0): EventRecord[] =>
   events.map((event, index) => ({ offset: from + index, value: encodeRecord(event) }))
 
+function rowsOf(query: string): unknown[] {
+  const database = new DatabaseSync(file(), { readOnly: true })
+  const rows = database
+    .prepare(query)
+    .all()
+    .map((row) => ({ ...row }))
+  database.close()
+  return rows
+}
+
 const runId = sampleRunId(1, numbers(3))
 const base = { runId, tenant: TENANT, causeTopic: 'ingest', causeOffset: 7 }
 const error = { code: 'BOOM', message: 'it broke', class: 'transient', retryAfterMs: null, detail: null } as const
@@ -157,6 +167,26 @@ describe('Projection', () => {
     projection.close()
   })
 
+  it('keeps a large input of a run that goes on beside its row, shows it all the time, knows its blobs and lets it go with its run', async () => {
+    const projection = new Projection({ file: file(), partitions: 1, retention: { maxRuns: 0 } })
+    const blob = 'ab'.repeat(32)
+    const [accepted, ...rest] = completedRun({ runId: sampleRunId(0, numbers(31)), steps: 1, atMs: 1 })
+    const input = toJsonText({ file: `blob://${blob}`, text: 'y'.repeat(20_000) })
+    const { runId: id } = accepted as { runId: typeof runId }
+    projection.apply(0, records([{ ...accepted, input } as Event]))
+    expect(rowsOf('SELECT length(input) AS length FROM large_inputs')).toEqual([{ length: input.length }])
+    expect((await shown(projection, id))?.input).toEqual({ kind: 'text', text: input })
+    expect(await projection.ask('blobs', { after: 0 })).toMatchObject({ hashes: [blob] })
+    projection.apply(0, records(rest, 1))
+    expect(await shown(projection, id)).toMatchObject({ status: 'completed', input: { text: input } })
+    for (let offset = 1 + rest.length; rowsOf('SELECT run_n FROM large_inputs').length > 0; offset++) {
+      expect(offset).toBeLessThan(1_000)
+      projection.apply(0, [{ offset, value: Buffer.from('junk') }])
+    }
+    expect(await shown(projection, id)).toBeNull()
+    projection.close()
+  })
+
   it('passes over what it cannot read and counts it', async () => {
     const projection = new Projection({ file: file(), partitions: 2 })
     projection.apply(1, [
@@ -191,7 +221,12 @@ describe('exactly once', () => {
   it('shows the same whatever the batches, repeats and restarts', async () => {
     const random = numbers(21)
     const events = Array.from({ length: 5 }, (_, index) =>
-      completedRun({ runId: sampleRunId(0, random), steps: 2, atMs: index }),
+      completedRun({
+        runId: sampleRunId(0, random),
+        steps: 2,
+        atMs: index,
+        outputBytes: index % 2 === 0 ? 100 : 5_000,
+      }),
     )
     const ids = events.map((run) => (run[0] as { runId: typeof runId }).runId)
     // Interleaved, each run in its order, as a task appends them.
