@@ -10,6 +10,13 @@ export function documents(): readonly string[] {
   return ['README.md', ...docs.map((name) => `docs/${name}`)]
 }
 
+/** The pages of the examples. */
+export function examplePages(): readonly string[] {
+  const folder = join(ROOT, 'docs', 'examples')
+  const names = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  return ['docs/examples/README.md', ...names.map(({ name }) => `docs/examples/${name}/README.md`)]
+}
+
 export function read(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8')
 }

@@ -2,7 +2,7 @@
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { runBeamline } from '../gateway/cli/support.ts'
-import { documents, exists, read } from './documents.ts'
+import { documents, examplePages, exists, read } from './documents.ts'
 
 const NPM_COMMANDS = ['ci', 'install', 'pack', 'exec']
 
@@ -21,7 +21,7 @@ function anchorsOf(path: string): readonly string[] {
   return [...read(path).matchAll(/^#+ (.*)$/gm)].map((found) => anchorOf(found[1]!))
 }
 
-describe.each(documents())('%s', (path) => {
+describe.each([...documents(), ...examplePages()])('%s', (path) => {
   it('links to what exists', () => {
     for (const link of linksOf(path)) {
       const [file, anchor] = link.split('#')
