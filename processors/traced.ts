@@ -33,4 +33,14 @@ export interface TracedAttempt extends OfRun {
   readonly waitedMs: number | null
 }
 
+type OfAttempt = Omit<TracedAttempt, 'kind' | 'runId' | 'tenant' | 'flow' | 'version' | 'traceparent'>
+
+/** The one place where an attempt becomes what is told of it, whoever tells: its executor, or the task of its run where no executor can. */
+export function tracedAttempt(
+  { runId, tenant, flow, version, traceparent }: Omit<OfRun, 'startedAtMs' | 'endedAtMs' | 'errorCode'>,
+  attempt: OfAttempt,
+): TracedAttempt {
+  return { kind: 'attempt', runId, tenant, flow, version, traceparent, ...attempt }
+}
+
 export type TracedEnd = TracedRun | TracedAttempt

@@ -9,6 +9,7 @@ import type avsc from 'avsc'
 import type { EpochMs, TenantId } from '../schemas/ids.ts'
 import type { JsonText } from '../schemas/json.ts'
 import type { BeamlineRecord, RecordKind, RecordOfKind } from '../schemas/records/index.ts'
+import type { ItemOutcome, OperationAction } from '../schemas/records/operations.ts'
 import type { ReplyTo } from '../schemas/records/shared.ts'
 import type { TaskTopic, Topic } from '../schemas/topics.ts'
 import type { TracedEnd } from './traced.ts'
@@ -93,7 +94,8 @@ export const COUNTER_NAMES = [
   'step_retries',
   'dead_letters_evicted',
 ] as const
-export type CounterName = (typeof COUNTER_NAMES)[number]
+/** The last form: items of bulk operations, by action and outcome. */
+export type CounterName = (typeof COUNTER_NAMES)[number] | `operation/${OperationAction}/${ItemOutcome}`
 
 /** A log record as a processor may need it when it refuses it. */
 export interface SourceRecord {

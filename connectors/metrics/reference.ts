@@ -36,7 +36,7 @@ const silent = (): void => {}
 const SILENT: Logger = { debug: silent, info: silent, warn: silent, error: silent, child: () => SILENT }
 
 const NO_STATE = {
-  backlog: () => ({ unfinishedRuns: 0, steps: {}, openLetters: 0 }),
+  backlog: () => ({ unfinishedRuns: 0, steps: {}, openLetters: 0, operations: {} }),
   undecided: () => 0,
   readModelLag: async () => null,
   streamClients: () => 0,

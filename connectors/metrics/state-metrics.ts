@@ -6,6 +6,7 @@ export interface StateSources {
     readonly unfinishedRuns: number
     readonly steps: { readonly [reason: string]: number }
     readonly openLetters: number
+    readonly operations: { readonly [action: string]: number }
   }
   /** Submissions of the whole deployment. */
   readonly undecided: () => number
@@ -49,6 +50,15 @@ export function createStateMetrics(registry: Registry, sources: StateSources): v
   gauge('beamline_task_letters', "Dead letters that this process's tasks keep, open or not.", function () {
     this.set(sources.backlog().openLetters)
   })
+  gauge(
+    'beamline_operations_running',
+    "Bulk operations that this process's tasks are at, by action.",
+    function () {
+      this.reset()
+      for (const [action, running] of Object.entries(sources.backlog().operations)) this.labels(action).set(running)
+    },
+    ['action'],
+  )
   gauge('beamline_read_model_lag_events', 'Events that the read model has not applied.', async function () {
     const lag = await sources.readModelLag().catch(() => null)
     this.reset()

@@ -2,14 +2,12 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { COUNTER_NAMES, type TaskObserver, type TaskPhase } from '../../topology/task/observer.ts'
 
-type CounterName = Parameters<TaskObserver['counted']>[1]
-
 const COMMIT_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 const LAG_BUCKETS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 3600]
 const PHASES: readonly TaskPhase[] = ['opening', 'restoring', 'running', 'draining', 'stopped']
 
 /** Some have names that the older systems had. */
-const COUNTERS: { readonly [N in CounterName]: readonly [name: string, help: string] } = {
+const COUNTERS: { readonly [N in (typeof COUNTER_NAMES)[number]]: readonly [name: string, help: string] } = {
   sticky_hits: ['router_sticky_hits_total', 'Steps that went to the worker of their sticky key.'],
   sticky_misses: ['router_sticky_miss_total', 'Steps with a sticky key whose worker was not there.'],
   warm_hits: [
@@ -64,7 +62,12 @@ export function createTaskMetrics(registry: Registry, next?: TaskObserver): Task
     buckets: LAG_BUCKETS,
     registers,
   })
-  const counted = new Map(COUNTER_NAMES.map((name) => [name, counter(...COUNTERS[name])]))
+  const counted = new Map<string, Counter>(COUNTER_NAMES.map((name) => [name, counter(...COUNTERS[name])]))
+  const items = counter(
+    'beamline_operation_items_total',
+    'Items of bulk operations that are through, by action and outcome: done, skipped (there was nothing to do any more) or failed (refused).',
+    ['action', 'outcome'],
+  )
   return {
     phase(taskId, phase) {
       for (const other of PHASES) phases.labels(String(taskId), other).set(other === phase ? 1 : 0)
@@ -88,7 +91,9 @@ export function createTaskMetrics(registry: Registry, next?: TaskObserver): Task
       next?.committed(stats)
     },
     counted(taskId, name, by) {
-      counted.get(name)?.inc(by)
+      const [kind, action, outcome] = name.split('/')
+      if (kind === 'operation') items.labels(action!, outcome!).inc(by)
+      else counted.get(name)?.inc(by)
       next?.counted(taskId, name, by)
     },
     deadLettered(taskId, topic, offset, code, message, about) {

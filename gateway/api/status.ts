@@ -74,9 +74,9 @@ export const streamEvents = operation({
   method: 'GET',
   path: '/api/v1/stream',
   tag: 'stream',
-  summary: 'Follow what happens to runs',
+  summary: 'Follow what happens to runs, dead letters and operations',
   description:
-    'Server-sent events. Their ids are positions in the log: sent back as `Last-Event-ID` they continue right after that event. `event: snapshot_required` ends a stream that cannot be continued without a gap.',
+    'Server-sent events. Their ids are positions in the log: sent back as `Last-Event-ID` they continue right after that event. Progress of bulk operations comes too, as each task tells of its share. `event: snapshot_required` ends a stream that cannot be continued without a gap.',
   headers: {
     ...common.tenantHeader,
     'Last-Event-ID': optional(text('Id of the last event that was had.')),

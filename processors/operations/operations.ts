@@ -2,7 +2,7 @@
  * Bulk operations, as part of the `dlq` processor. Each task goes through its own items, a few in a turn. How far it has come, what it does and what it
  * says of it are one commit, so a task that is killed goes on where it was and no item is done twice.
  */
-import type { ItemResult } from '../../schemas/records/operations.ts'
+import { ITEM_OUTCOMES, type ItemResult } from '../../schemas/records/operations.ts'
 import { chunkOf } from '../dlq/pace.ts'
 import type { DlqSettings } from '../dlq/settings.ts'
 import { type DueHandler, dueHandler, handlers, type Turn } from '../turn.ts'
@@ -58,6 +58,10 @@ function goOn(settings: DlqSettings, turn: Turn, id: string, row: OperationRow):
     dueAtMs: turn.now + (ended ? settings.retentionMs : pace.intervalMs),
   }
   turn.put(OPERATIONS, id, after)
+  for (const outcome of ITEM_OUTCOMES) {
+    const more = after[outcome] - row[outcome]
+    if (more > 0) turn.count(`operation/${row.action}/${outcome}`, more)
+  }
   if (ended || results.length > 0) tellProgress(turn, id, after, results)
 }
 

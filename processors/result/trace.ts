@@ -2,7 +2,7 @@
 import type { CompiledStep } from '../../schemas/flow/model.ts'
 import type { AttemptFinished } from '../../schemas/records/result.ts'
 import { ROUTE_AS_WORKER } from '../route/assign.ts'
-import type { TracedRun } from '../traced.ts'
+import { type TracedRun, tracedAttempt } from '../traced.ts'
 import type { OpenRun } from './open-run.ts'
 
 export function traceRun(run: OpenRun, status: TracedRun['status'], errorCode: string | null): void {
@@ -29,25 +29,13 @@ export function traceRun(run: OpenRun, status: TracedRun['status'], errorCode: s
 export function traceUnbegun(run: OpenRun, step: CompiledStep, record: AttemptFinished): void {
   const { turn, id, head } = run
   if (turn.trace === undefined || record.workerId !== ROUTE_AS_WORKER || step.action.kind !== 'block') return
-  const { tenant, flow, version, traceparent } = head
-  const { stepId, attempt, status, error, workerId, startedAtMs, finishedAtMs } = record
+  const { stepId, attempt, status, error, workerId, startedAtMs, finishedAtMs: endedAtMs } = record
   const { block, pool } = step.action
-  turn.trace({
-    kind: 'attempt',
-    runId: id,
-    tenant,
-    flow,
-    version,
-    traceparent,
-    stepId,
-    attempt,
-    block,
-    pool,
-    status,
-    errorCode: error?.code ?? null,
-    workerId,
-    startedAtMs,
-    endedAtMs: finishedAtMs,
-    waitedMs: null,
-  })
+  const errorCode = error?.code ?? null
+  turn.trace(
+    tracedAttempt(
+      { runId: id, ...head },
+      { stepId, attempt, block, pool, status, errorCode, workerId, startedAtMs, endedAtMs, waitedMs: null },
+    ),
+  )
 }

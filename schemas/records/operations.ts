@@ -26,6 +26,7 @@ export type OperationAction = (typeof OPERATION_ACTIONS)[number]
 export const OPERATION_STATES = ['running', 'stopped', 'finished'] as const
 /** `skipped`: there was nothing to do any more; `failed`: it was refused, with a code that says why. */
 export const ITEM_OUTCOMES = ['done', 'skipped', 'failed'] as const
+export type ItemOutcome = (typeof ITEM_OUTCOMES)[number]
 
 const submissionFields = {
   flow: string,

@@ -77,11 +77,13 @@ beforeAll(async () => {
     await post('/api/v1/flows', { flow, steps: of })
     await post('/api/v1/runs?wait=20s', { flow, input: {} })
   }
+  await post('/api/v1/operations', { action: 'retry', query: { flow: 'bad' } })
   const garbage = { topic: 'ingest', partition: 0, key: null, headers: null, handled: false, message: null } as const
   await node.log.append([{ ...garbage, value: Buffer.from([0, 1, 2, 3]) }])
   for (let time = 0; time < 3; time++) await post('/api/v1/messages', {}, { 'x-tenant-id': 'one' })
+  const awaited = ['router_intake_dlq_messages_total', 'beamline_dead_letters', 'beamline_operation_items_total']
   do text = await (await fetch(`${node.url}/metrics`)).text()
-  while (!text.includes('router_intake_dlq_messages_total{') || !text.includes('beamline_dead_letters{'))
+  while (!awaited.every((metric) => text.includes(`${metric}{`)))
 }, 60_000)
 afterAll(async () => {
   await node.close()

@@ -10,6 +10,7 @@
 import type { BlockTable, PreparedBlock } from '../../processors/execute/block-table.ts'
 import { failure, failureOf, inputInvalid } from '../../processors/execute/failure.ts'
 import type { InputProblem } from '../../processors/execute/input-check.ts'
+import { tracedAttempt } from '../../processors/traced.ts'
 import { storedPayload } from '../../schemas/blob.ts'
 import { ChurningSet } from '../../schemas/churning.ts'
 import { type Json, type JsonText, parseJson, toJsonText } from '../../schemas/json.ts'
@@ -266,25 +267,24 @@ export class Runner {
 
   #trace({ step, startedAtMs, startedAt, source }: Attempt, status: AttemptStatus, error: ErrorInfo | null): void {
     const { environment, pool, workerId, tracing } = this.#options
-    const { runId, tenant, flow, version, stepId, attempt, block, traceparent } = step
-    tracing?.attempt({
-      kind: 'attempt',
-      runId,
-      tenant,
-      flow,
-      version,
-      traceparent,
-      stepId,
-      attempt,
-      block,
-      pool,
-      status,
-      errorCode: error?.code ?? null,
-      workerId,
-      startedAtMs,
-      endedAtMs: startedAtMs + (environment.monotonic() - startedAt),
-      waitedMs: Math.max(0, startedAtMs - source.timestampMs),
-    })
+    const { stepId, attempt, block } = step
+    const endedAtMs = startedAtMs + (environment.monotonic() - startedAt)
+    const waitedMs = Math.max(0, startedAtMs - source.timestampMs)
+    const errorCode = error?.code ?? null
+    tracing?.attempt(
+      tracedAttempt(step, {
+        stepId,
+        attempt,
+        block,
+        pool,
+        status,
+        errorCode,
+        workerId,
+        startedAtMs,
+        endedAtMs,
+        waitedMs,
+      }),
+    )
   }
 
   #expired(attempt: Attempt): void {

@@ -1,9 +1,11 @@
 /** What the tasks of a process have not finished, by what it waits for; asked when metrics are read. */
 import { LETTERS } from '../../processors/dlq/stores.ts'
+import { OPERATIONS } from '../../processors/operations/stores.ts'
 import { RUNS, STEPS } from '../../processors/result/run-store.ts'
 import { SLOTS } from '../../processors/route/slots.ts'
 import { LANES, WORKERS } from '../../processors/route/stores.ts'
 import { WAITING } from '../../processors/route/waiting.ts'
+import type { OperationAction } from '../../schemas/records/operations.ts'
 import type { Pool } from '../../schemas/topics.ts'
 import type { TaskState } from '../task/state.ts'
 
@@ -16,6 +18,8 @@ export interface Backlog {
   /** Steps. */
   readonly steps: { readonly [R in BacklogReason]: number }
   readonly openLetters: number
+  /** Bulk operations that are going on here, by action. */
+  readonly operations: { readonly [A in OperationAction]: number }
 }
 
 /** Retries and timers are counted among the first so many steps of a task: a look at all of them would hold up its decisions. */
@@ -25,8 +29,8 @@ export function backlogOf(tasks: Iterable<{ readonly state: TaskState | null }>)
   const steps = { retry: 0, timer: 0, slot: 0, worker: 0, running: 0 }
   let unfinishedRuns = 0
   let openLetters = 0
-  for (const { state } of tasks) {
-    if (state === null) continue
+  const states = [...tasks].map(({ state }) => state).filter((state) => state !== null)
+  for (const state of states) {
     unfinishedRuns += state.store(RUNS).rows.size
     openLetters += state.store(LETTERS).rows.size
     countWaiting(state, steps)
@@ -37,7 +41,18 @@ export function backlogOf(tasks: Iterable<{ readonly state: TaskState | null }>)
       else if (stepState === 'waiting') steps.timer++
     }
   }
-  return { unfinishedRuns, steps, openLetters }
+  return { unfinishedRuns, steps, openLetters, operations: operationsIn(states) }
+}
+
+/** One that several tasks are at counts once. */
+function operationsIn(states: readonly TaskState[]): Backlog['operations'] {
+  const running = new Map<string, OperationAction>()
+  for (const state of states) {
+    for (const [id, row] of state.store(OPERATIONS).rows) if (row.state === 'running') running.set(id, row.action)
+  }
+  const operations = { cancel: 0, retry: 0, rerun: 0, replay: 0, discard: 0 }
+  for (const action of running.values()) operations[action]++
+  return operations
 }
 
 function countWaiting(state: TaskState, steps: { [R in BacklogReason]: number }): void {

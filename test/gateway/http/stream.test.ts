@@ -120,6 +120,32 @@ describe('GET /api/v1/stream', () => {
     expect(seen.sort()).toEqual([...expected].sort())
   })
 
+  it('tells how bulk operations get on, until all of their items are through', async () => {
+    const client = new Client('/api/v1/stream?tenant_id=bulk&types=OperationStarted,OperationProgressed')
+    await client.begun
+    const tenant = { 'x-tenant-id': 'bulk' }
+    await world.publish('flow: nap\nsteps:\n  - id: nap\n    type: wait\n    with: { for: 10m }\n', tenant)
+    for (let n = 0; n < 7; n++) await world.call('POST', '/api/v1/runs', { flow: 'nap' }, tenant)
+    const running = async () => (await world.call('GET', '/api/v1/runs/counts?status=running', undefined, tenant)).body
+    await expect.poll(async () => (await running()).total).toBe(7)
+    const asked = { action: 'cancel', query: { flow: 'nap' } }
+    const { body } = await world.call('POST', '/api/v1/operations', asked, tenant)
+    const progress = () => client.parser.events.map(({ data }) => data).filter(({ state }) => state === 'finished')
+    await client.until(() => progress().length === world.log.partitions)
+    const [started] = client.parser.events
+    expect(started!.data).toMatchObject({
+      kind: 'OperationStarted',
+      action: 'cancel',
+      query: { flow: 'nap' },
+      run_id: null,
+    })
+    expect(new Set(client.parser.events.map(({ data }) => data['operation_id']))).toEqual(new Set([body.operation_id]))
+    expect(progress().reduce((sum, { done }) => sum + Number(done), 0)).toBe(7)
+    const { body: metrics } = await world.call('GET', '/metrics')
+    expect(metrics).toContain('beamline_operation_items_total{action="cancel",outcome="done"} 7')
+    client.request.destroy()
+  })
+
   it('opens 1,000 clients cheaply, and tells all of them', async () => {
     const before = process.memoryUsage().rss
     const clients = Array.from({ length: 1_000 }, () => new Client())
