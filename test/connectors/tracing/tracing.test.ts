@@ -200,6 +200,10 @@ describe('a run', () => {
     expect(before).toMatchObject({ status: 2, traceId: failed.run_id.replaceAll('-', '') })
     expect(span.links).toEqual([{ traceId: before.traceId, spanId: before.spanId }])
     expect(span.attributes['beamline.replay_of']).toBe(failed.run_id)
+    const headers = { traceparent: `00-${TRACE}-${CALLER}-01` }
+    const within = await post(`/api/v1/runs/${failed.run_id}/rerun`, {}, headers)
+    const other = await collector.find(({ spanId }) => spanId === spanIdOfRun(within.run_id))
+    expect(other).toMatchObject({ traceId: TRACE, links: [{ traceId: before.traceId, spanId: before.spanId }] })
   })
 
   it('that came as a record goes on in the trace that its header names', async () => {
