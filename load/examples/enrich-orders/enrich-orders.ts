@@ -36,34 +36,39 @@ export interface EnrichOrdersResult {
 const TOKEN = 'token-of-the-shop'
 const NEWCOMER: Customer = { id: 'c-99', name: 'Edith Clarke', country: 'US', discount: 0 }
 
-export const enrichOrders: Example<EnrichOrdersResult> = {
-  name: 'enrich-orders',
-  about: 'enrich orders over HTTP and SQL; replay the one whose customer was unknown',
-  play: async (stage) => {
-    const customers = await stage.standIn('the customer service', 'enrich-orders/customer-service.ts', [
-      fileURLToPath(stage.file('customers.json')),
-      TOKEN,
-    ])
-    const tables = fileURLToPath(stage.file('warehouse.sql'))
-    const warehouse = await stage.standIn('the warehouse (PostgreSQL)', 'enrich-orders/warehouse.ts', [tables])
-    await stage.start({
-      BEAMLINE_CONNECTIONS: JSON.stringify({ warehouse: { kind: 'postgres', url: 'secret://warehouse-url' } }),
-      BEAMLINE_SECRET_WAREHOUSE_URL: warehouse.url,
-      BEAMLINE_SECRET_CUSTOMERS_TOKEN: TOKEN,
-    })
-    await stage.publish('enrich-order.yaml', { customers: customers.url })
+export const enrichOrders = enrichOrdersIn([])
 
-    const runs = await submit(stage)
-    stage.say(`${runs.length} orders submitted: ${countsOf(runs)}`)
-    const repeated = await submit(stage)
-    const same = repeated.filter(({ run_id }, at) => run_id === runs[at]!.run_id).length
-    stage.say(`submitted once more under the same keys: ${same} of them are the runs from before`)
-    const replayed = await mend(stage, customers)
-    const rows = await rowsOf(warehouse.url)
-    stage.say(`\nIn the warehouse:\n${shown(rows)}`)
-    const { calls } = await customers.json<{ readonly calls: number }>('/calls')
-    return { runs, repeated, replayed, rows, calls }
-  },
+/** With `--stand-in` the database is none of PostgreSQL's on any machine. */
+export function enrichOrdersIn(database: readonly '--stand-in'[]): Example<EnrichOrdersResult> {
+  return {
+    name: 'enrich-orders',
+    about: 'enrich orders over HTTP and SQL; replay the one whose customer was unknown',
+    play: async (stage) => {
+      const customers = await stage.standIn('the customer service', 'enrich-orders/customer-service.ts', [
+        fileURLToPath(stage.file('customers.json')),
+        TOKEN,
+      ])
+      const tables = fileURLToPath(stage.file('warehouse.sql'))
+      const warehouse = await stage.standIn('the warehouse', 'enrich-orders/warehouse.ts', [tables, ...database])
+      await stage.start({
+        BEAMLINE_CONNECTIONS: JSON.stringify({ warehouse: { kind: 'postgres', url: 'secret://warehouse-url' } }),
+        BEAMLINE_SECRET_WAREHOUSE_URL: warehouse.url,
+        BEAMLINE_SECRET_CUSTOMERS_TOKEN: TOKEN,
+      })
+      await stage.publish('enrich-order.yaml', { customers: customers.url })
+
+      const runs = await submit(stage)
+      stage.say(`${runs.length} orders submitted: ${countsOf(runs)}`)
+      const repeated = await submit(stage)
+      const same = repeated.filter(({ run_id }, at) => run_id === runs[at]!.run_id).length
+      stage.say(`submitted once more under the same keys: ${same} of them are the runs from before`)
+      const replayed = await mend(stage, customers)
+      const rows = await rowsOf(warehouse.url)
+      stage.say(`\nIn the warehouse:\n${shown(rows)}`)
+      const { calls } = await customers.json<{ readonly calls: number }>('/calls')
+      return { runs, repeated, replayed, rows, calls }
+    },
+  }
 }
 
 async function submit(stage: Stage): Promise<readonly RunOf<unknown>[]> {
