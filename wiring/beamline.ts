@@ -45,6 +45,7 @@ import { Intake } from '../topology/task/intake.ts'
 import { createTopology } from '../topology/topology.ts'
 import type { Tracing } from '../topology/tracing/port.ts'
 import type { BeamlineConfig } from './config.ts'
+import { countBuffersWithHeap } from './memory.ts'
 
 export interface BeamlineNode {
   readonly log: Log
@@ -71,6 +72,7 @@ const LOAD_REFRESH_MS = { embedded: 100, kafka: 500 } as const
  * @throws {LogError} e.g. `DATA_FOLDER_IN_USE`, `NOT_AUTHORIZED`; `EADDRINUSE`
  */
 export async function startBeamline(config: BeamlineConfig): Promise<BeamlineNode> {
+  countBuffersWithHeap()
   const beamline = new Beamline(config)
   try {
     return await beamline.start()

@@ -2,6 +2,8 @@
 import type avsc from 'avsc'
 
 const SLAB_BYTES = 1 << 18
+/** A value that does not fit and takes more than this gets a buffer of its own, so that the rest of the slab is not wasted. */
+const OWN_BYTES = 1 << 14
 
 interface EncodableType {
   /** Writes at `position`; answers the end, or minus the number of bytes that were missing. */
@@ -17,10 +19,15 @@ let used = 0
  */
 export function encodeWithHeader(type: avsc.Type, value: unknown, headerBytes: number): Buffer {
   const encoder = type as unknown as EncodableType
-  if (used + headerBytes > slab.length) renew(0)
+  if (used + headerBytes > slab.length) renew()
   let end = encoder.encode(value, slab, used + headerBytes)
   if (end < 0) {
-    renew(headerBytes + (slab.length - used) - end)
+    const needed = slab.length - used - end
+    if (needed > OWN_BYTES) {
+      const own = Buffer.allocUnsafeSlow(needed)
+      return own.subarray(0, encoder.encode(value, own, headerBytes))
+    }
+    renew()
     end = encoder.encode(value, slab, headerBytes)
   }
   const view = slab.subarray(used, end)
@@ -28,7 +35,7 @@ export function encodeWithHeader(type: avsc.Type, value: unknown, headerBytes: n
   return view
 }
 
-function renew(needed: number): void {
-  slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, needed))
+function renew(): void {
+  slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
   used = 0
 }
