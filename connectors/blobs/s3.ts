@@ -5,6 +5,8 @@
  *     <prefix>removing/<tenant>/<hash>  the blob is being removed
  *     <prefix>notes/<name>
  *
+ * A server that does not answer is given up after some time, so whoever waits for a blob has `BLOBS_UNAVAILABLE` within a few times that.
+ *
  * S1  An object comes to be whole and readable by one request (S3 is consistent), so `put` resolves after it.
  * S2  Whoever removes writes the mark `removing/` first and then looks when the blob was stored; whoever stores looks for the mark afterwards. So either the remover sees the new blob, or the
  *     writer sees the mark, waits until it is gone and stores the content again. A mark of a remover that died is ignored once it is old: removers give up well before.
@@ -27,6 +29,7 @@ import {
   TOUCH_SLACK_MS,
 } from '../../topology/blobs/port.ts'
 import type { Environment } from '../../topology/environment.ts'
+import { impatientTransport } from './impatient-transport.ts'
 import { spool } from './spool.ts'
 
 export interface S3Options {
@@ -43,17 +46,21 @@ export interface S3Options {
   readonly pathStyle?: boolean
   /** Where contents lie until their address is known. */
   readonly spoolFolder: string
+  /** A server that says and takes nothing for so long is given up, milliseconds. Default 30,000. */
+  readonly silentMs?: number
 }
 
 const UNKNOWN_TYPE = 'application/octet-stream'
 const REMOVAL_MS = 60_000
 const STALE_MARK_MS = 600_000
 const MARK_POLL_MS = 200
+const SILENT_MS = 30_000
 /** A request whose connection broke, or that the server could not answer, is repeated so often. */
 const TRIES = 4
 const FIRST_RETRY_MS = 100
 const PART_BYTES = 16 << 20
-const RETRIABLE = /^(ECONN|ETIMEDOUT|EPIPE|EAI_AGAIN|SlowDown|InternalError|ServiceUnavailable|RequestTimeout|503|500)/
+const RETRIABLE =
+  /^(ECONN|ETIMEDOUT|EPIPE|EAI_AGAIN|SlowDown|InternalError|ServiceUnavailable|RequestTimeout|503|500|Request failed after 0 retries)/
 
 interface ObjectStat {
   readonly size: number
@@ -81,6 +88,9 @@ export class S3Bucket implements BlobStore {
       secretKey: options.secretKey,
       pathStyle: options.pathStyle ?? true,
       partSize: PART_BYTES,
+      transport: impatientTransport(protocol === 'https:', options.silentMs ?? SILENT_MS),
+      // it would send a content that it has read already
+      retryOptions: { disableRetry: true },
     })
   }
 
@@ -225,8 +235,7 @@ export class S3Bucket implements BlobStore {
         return await request()
       } catch (error) {
         if (error instanceof BlobStoreError) throw error
-        if (tries === TRIES || !RETRIABLE.test(String((error as { readonly code?: unknown }).code)))
-          throw unavailable(error, what)
+        if (tries === TRIES || !RETRIABLE.test(whatOf(error))) throw unavailable(error, what)
         await this.#pause(FIRST_RETRY_MS * 2 ** tries)
       }
     }
@@ -273,6 +282,12 @@ function blobOf(hash: string, known: ObjectStat): StoredBlob {
 function typeOf({ metaData }: ObjectStat): string | null {
   const type = metaData['content-type']
   return typeof type === 'string' && type !== UNKNOWN_TYPE ? type : null
+}
+
+/** The code, or where the client gives none what it says. */
+function whatOf(error: unknown): string {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }
+  return String(code ?? message)
 }
 
 function isMissing(error: unknown): boolean {

@@ -17,7 +17,10 @@ export interface S3Server {
   close(): Promise<void>
 }
 
-export async function startS3(folder: string, bucket: string): Promise<S3Server> {
+/** Awaited before a request is passed on: one that never resolves is a server that does not answer. */
+export type OnRequest = (method: string, path: string) => Promise<void> | void
+
+export async function startS3(folder: string, bucket: string, onRequest: OnRequest = () => {}): Promise<S3Server> {
   const bin = join(dirname(createRequire(import.meta.url).resolve('s3rver/package.json')), 'bin/s3rver.js')
   const args = [bin, '-d', folder, '-p', '0', '-a', '127.0.0.1', '--configure-bucket', bucket]
   const server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -31,8 +34,9 @@ export async function startS3(folder: string, bucket: string): Promise<S3Server>
     })
   })
   const proxy = createServer((incoming, answer) => {
-    if (isSigned(incoming)) forward(incoming, answer, port)
-    else refuse(incoming, answer)
+    const { method = '', url = '' } = incoming
+    if (!isSigned(incoming)) refuse(incoming, answer)
+    else void Promise.resolve(onRequest(method, url)).then(() => forward(incoming, answer, port))
   })
   proxy.listen(0, '127.0.0.1')
   await once(proxy, 'listening')
