@@ -1,13 +1,14 @@
 /** The example document-questions, as `npm run example -- document-questions` plays it. */
 import { expect, it } from 'vitest'
 import { documentQuestions } from '../../load/examples/document-questions/document-questions.ts'
+import { ANY } from '../processors/execute/blocks/gpu/backends.ts'
 import { play } from './support.ts'
 
 const TOP = 3
 const LEAST = 0.2
 
 it('answers from the nearest passages, in the order of a plain reference', { timeout: 120_000 }, async () => {
-  const { result, said } = await play(documentQuestions)
+  const { result, said } = await play(documentQuestions, { env: { BEAMLINE_GPU_BACKEND: ANY } })
   const { library, matrix, runs } = result
   expect(library.passages).toHaveLength(13)
   expect(library.passages[0]).toMatchObject({ id: 'equipment-1', title: 'Equipment' })

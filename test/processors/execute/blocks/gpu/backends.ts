@@ -7,7 +7,7 @@ import type { Json } from '../../../../../schemas/json.ts'
 import { contextOf, openBlocks } from '../support.ts'
 
 /** Vulkan in software, of Debian's chromium; `scripts/test-tools` installs it. */
-const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
+export const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
 const hasSwiftShader = existsSync(SWIFTSHADER)
 
 /** Headless GL wants a package that is built against an X server; nobody tests it. */
