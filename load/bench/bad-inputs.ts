@@ -1,6 +1,6 @@
 /**
  * 10,000 bad inputs of every kind (scripts, addresses, servers, files, SQL, kernels, language models), several at once, with good steps of the same pools beside them: each must end with
- * its declared code, the memory of the process must stay where it was, and the good steps must go on. What a hung script costs the others is measured apart.
+ * its declared code, the memory of the process must stay where it was, and the good steps must go on. What a hung script costs the others is measured apart. `--group scripts`: one kind alone.
  */
 import { parseArgs } from 'node:util'
 import { realEnvironment as environment } from '../../connectors/environment.ts'
@@ -16,10 +16,17 @@ const IN_FLIGHT = 16
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { quick: { type: 'boolean', default: false }, rounds: { type: 'string' }, count: { type: 'string' } },
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      count: { type: 'string' },
+      group: { type: 'string' },
+    },
   })
   const count = Number(values.count ?? (values.quick ? 600 : 10_000))
-  const stage = await openStage()
+  const opened = await openStage()
+  const bad = opened.bad.filter(({ group }) => values.group === undefined || group === values.group)
+  const stage = { ...opened, bad }
   try {
     // everything is open and compiled once before memory and latencies are looked at
     await underPressure(stage, stage.bad.length * 3, IN_FLIGHT)
@@ -36,7 +43,7 @@ async function main(): Promise<void> {
 
 function tell(alone: PressureResult['good'], beside: PressureResult): void {
   const { count, seconds, codes, surprises, memoryMb, good } = beside
-  progress(`  ${count} bad inputs in ${seconds} s; memory ${memoryMb.first} MiB at first, ${memoryMb.last} MiB at last`)
+  progress(`  ${count} bad inputs in ${seconds} s; memory ${memoryMb.tenths.join(' ')} MiB`)
   for (const [group, found] of Object.entries(codes)) progress(`  ${group}: ${JSON.stringify(found)}`)
   for (const surprise of surprises) progress(`  not as expected: ${surprise}`)
   for (const [group, { p50, p99, count: calls }] of Object.entries(good))

@@ -29,6 +29,10 @@ export async function fetchPayloads(
   await Promise.all(Array.from({ length: AT_ONCE }, fetchNext))
 }
 
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+}
+
 async function fetchOne(
   payloads: Payloads,
   environment: Environment,
@@ -38,10 +42,11 @@ async function fetchOne(
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
     const attempt = new AbortController()
     const cancel = environment.after(Math.max(1, until - environment.monotonic()), () =>
-      attempt.abort(new Error('no answer in time')),
+      attempt.abort(new Error(`the blob ${hash} was not given within ${PATIENCE_MS / 1_000} s`)),
     )
     try {
-      return await payloads.load(tenant, hash, attempt.signal)
+      // a place that does not answer does not look at the signal either
+      return await Promise.race([payloads.load(tenant, hash, attempt.signal), aborted(attempt.signal)])
     } catch (error) {
       const final = error instanceof BlobStoreError && error.code !== 'BLOBS_UNAVAILABLE'
       if (final) return new PayloadLost(error.code, error.message)

@@ -11,8 +11,8 @@ export interface PressureResult {
   readonly codes: { readonly [group: string]: { readonly [code: string]: number } }
   /** What ended otherwise than it should, a few of them. */
   readonly surprises: readonly string[]
-  /** Resident memory of this process in MiB, its median over the first and the last quarter. */
-  readonly memoryMb: { readonly first: number; readonly last: number }
+  /** Resident memory of this process in MiB, its median over the first and the last quarter, and over each tenth. */
+  readonly memoryMb: { readonly first: number; readonly last: number; readonly tenths: readonly number[] }
   /** Latency of the good steps, in milliseconds. */
   readonly good: { readonly [group: string]: Percentiles & { readonly count: number } }
 }
@@ -47,12 +47,14 @@ export async function underPressure(stage: Stage, count: number, inFlight: numbe
   const seconds = (performance.now() - began) / 1_000
   const quarter = Math.ceil(memory.length / 4)
   const middle = (samples: readonly number[]): number => Math.round(percentiles(samples).p50)
+  const tenth = (at: number): number => Math.floor((memory.length * at) / 10)
+  const tenths = Array.from({ length: 10 }, (_, at) => middle(memory.slice(tenth(at), tenth(at + 1))))
   return {
     count,
     seconds: Math.round(seconds),
     codes,
     surprises,
-    memoryMb: { first: middle(memory.slice(0, quarter)), last: middle(memory.slice(-quarter)) },
+    memoryMb: { first: middle(memory.slice(0, quarter)), last: middle(memory.slice(-quarter)), tenths },
     good: await beside.end(),
   }
 }
