@@ -139,6 +139,10 @@ export const DETAIL_MEANINGS: Meanings = {
     'A patch of a record replaces all of it, so it takes one letter.',
     'Name a single letter.',
   ),
+  INVALID_RECORD: row(
+    'The value that is to replace a record is no submission that would be taken.',
+    'Mend what the message names; the letter has stayed open.',
+  ),
   PATCH_INVALID: row('The patch is not JSON.', 'Mend it.'),
   RATE_INVALID: row('The rate is below 0.', 'Give 0 (as fast as possible) or more.'),
   LETTER_NOT_OPEN: row('Somebody replayed or discarded the letter.', 'Nothing is left to do.'),

@@ -38,7 +38,7 @@ export type DlqPlanAction =
     }
   | {
       readonly kind: 'refused'
-      /** `FLOW_VERSION_UNKNOWN`, `TOPIC_UNKNOWN` or `NOTHING_TO_REPLAY`; in a replay also `PATCH_NEEDS_ONE_RECORD`. */
+      /** `FLOW_VERSION_UNKNOWN`, `TOPIC_UNKNOWN` or `NOTHING_TO_REPLAY`; in a replay with a patch also `PATCH_NEEDS_ONE_RECORD`, `INVALID_INPUT` or `INVALID_RECORD`. */
       readonly code: string
       readonly message: string
     }
@@ -77,7 +77,17 @@ export interface DlqReplayBody {
   readonly matched: number
   readonly scheduled: number
   readonly refused: number
+  /** Why the first of those are refused; none where the first answer is given again. */
+  readonly refusals: readonly DlqRefusal[]
 }
+
+export interface DlqRefusal {
+  readonly letter_id: string
+  readonly code: string
+  readonly message: string
+}
+
+export const SHOWN_REFUSALS = 5
 
 /** Reply to `DiscardDeadLetters`, code `discarded`. */
 export interface DlqDiscardBody {
@@ -110,6 +120,7 @@ export function mergeReplays(bodies: readonly DlqReplayBody[]): DlqReplayBody {
     matched: sum(bodies.map((body) => body.matched)),
     scheduled: sum(bodies.map((body) => body.scheduled)),
     refused: sum(bodies.map((body) => body.refused)),
+    refusals: bodies.flatMap((body) => body.refusals ?? []).slice(0, SHOWN_REFUSALS),
   }
 }
 

@@ -198,7 +198,11 @@ export const replayLetters = operation({
       filter,
       rate: optional(number('Letters per second; 0: as fast as possible.', 0, 1_000_000)),
       limit: optional(nullable(integer('Letters in all.', 1, 1_000_000_000))),
-      patch: optional(anything('JSON merge patch for the input of runs, or the new value of a single record.')),
+      patch: optional(
+        anything(
+          'JSON merge patch for the input of runs, or the new value of a single record. What the schema of the flow does not take is refused, and the letter stays open.',
+        ),
+      ),
       reason: optional(nullable(text('Why.', { minLength: 1, maxLength: 1000 }))),
       replay_id: optional(text('Chosen by the client.', { minLength: 1, maxLength: 128 })),
     }),
@@ -211,6 +215,10 @@ export const replayLetters = operation({
         matched: count('Open letters.'),
         scheduled: count('That will be replayed.'),
         refused: count('That stay open.'),
+        refusals: list(
+          object({ letter_id: text('Letter.'), code: text('Reason.'), message: text('The reason, for people.') }),
+          'Why, of the first of these.',
+        ),
       }),
       'It goes on by itself.',
     ),

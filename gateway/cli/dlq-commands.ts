@@ -168,9 +168,11 @@ async function replay(shell: Shell, ids: readonly string[], options: ReplayOptio
   const headers = key === undefined ? {} : { 'Idempotency-Key': key }
   const answer = await shell.api.replayLetters({ headers, body })
   const refused = answer.refused === 0 ? '' : `, ${answer.refused} stay open`
-  shell.print(answer, `replay ${answer.replay_id}: ${answer.scheduled} of ${answer.matched} letters${refused}`, [
-    answer.replay_id,
-  ])
+  const because = answer.refusals.map(
+    ({ letter_id: id, code, message }) => `  ${clean(id)}  ${clean(code)}: ${clean(message)}`,
+  )
+  const head = `replay ${answer.replay_id}: ${answer.scheduled} of ${answer.matched} letters${refused}`
+  shell.print(answer, [head, ...because].join('\n'), [answer.replay_id])
   if (answer.refused > 0 || (ids.length > 0 && answer.matched === 0)) shell.exitWith(EXIT.failed)
 }
 

@@ -38,6 +38,10 @@ async function retry(edge: Edge, request: FastifyRequest, reply: FastifyReply): 
     requestedBy: requesterOf(request),
     reason: reason ?? null,
   })
+  const [refusal] = replayed.refusals
+  if (refusal?.code === 'INVALID_INPUT') {
+    throw new RequestError('invalid_request', refusal.message, { details: { code: 'INVALID_INPUT', path: 'patch' } })
+  }
   if (replayed.scheduled === 0) await checkReplayed(edge, run, letterId, replayId, replayed.refused > 0)
   reply.code(202)
   const runId = replayRunId(run.runId, letterId, replayId)

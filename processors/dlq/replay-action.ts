@@ -1,22 +1,30 @@
 /** What a replay does with a letter: the plan says it, the replay does it. */
 import type { DlqPlanAction } from '../../schemas/dlq-plan.ts'
 import { homeOf, type RunId } from '../../schemas/ids.ts'
-import { mergePatchText } from '../../schemas/merge-patch.ts'
+import type { JsonText } from '../../schemas/json.ts'
 import { replayRunId } from '../../schemas/replay-run-id.ts'
 import { isTopic } from '../../schemas/topics.ts'
 import { FLOWS } from '../control/flows.ts'
 import { NEW_RUN_HEADER } from '../ingest/refusal.ts'
 import { ControlBehind, type Turn } from '../turn.ts'
 import { brokenSubmission, isUnaccepted } from './broken-submission.ts'
+import { patchedInput, problemOfNewRecord, problemOfPatchedRun } from './check-patched.ts'
 import { REPLAYED_LETTER_HEADER } from './dead-letter.ts'
 import { markReplayed } from './letters.ts'
 import type { LetterRecord, LetterRow, LetterRun, RequestRow } from './rows.ts'
 import { CONTENTS } from './stores.ts'
 
-/** @throws {ControlBehind} when the letter's flow version is not known and `control` may hold more. */
-export function actionOf(turn: Turn, letterId: string, row: LetterRow, request: RequestRow | null): DlqPlanAction {
+/** `checks`: also whether what the patch makes of it would be accepted. @throws {ControlBehind} when the letter's flow version is not known and `control` may hold more. */
+export function actionOf(
+  turn: Turn,
+  letterId: string,
+  row: LetterRow,
+  request: RequestRow | null,
+  checks = true,
+): DlqPlanAction {
+  const patch = checks ? (request?.patch ?? null) : null
   const content = turn.get(CONTENTS, letterId)
-  if (content?.run) return runAction(turn, row, content.run)
+  if (content?.run) return runAction(turn, row, content.run, patch)
   if (!content?.record) return refused('NOTHING_TO_REPLAY', 'the letter carries neither a run nor a record')
   if (!isTopic(row.topic) || row.partition < 0 || row.partition >= turn.partitions) {
     return refused('TOPIC_UNKNOWN', `there is no partition ${row.partition} of a topic '${row.topic}' to append to`)
@@ -25,15 +33,19 @@ export function actionOf(turn: Turn, letterId: string, row: LetterRow, request: 
     const message = 'a new value can be given to one record only; name it as the only letter id'
     return refused('PATCH_NEEDS_ONE_RECORD', message)
   }
+  const wrong = patch === null ? null : problemOfNewRecord(turn, row, content.record, patch)
+  if (wrong !== null) return refused('INVALID_RECORD', wrong)
   return { kind: 'append_record', topic: row.topic, partition: row.partition, size_bytes: content.record.value.length }
 }
 
-function runAction(turn: Turn, row: LetterRow, run: LetterRun): DlqPlanAction {
+function runAction(turn: Turn, row: LetterRow, run: LetterRun, patch: JsonText | null): DlqPlanAction {
   const { flow, version } = run
   if (turn.get(FLOWS, `${row.tenant}/${flow}/${version}`) === undefined) {
     if (!turn.controlIsCurrent) throw new ControlBehind()
     return refused('FLOW_VERSION_UNKNOWN', `flow '${flow}' of tenant '${row.tenant}' has no version ${version}`)
   }
+  const wrong = patch === null ? null : problemOfPatchedRun(turn, row, run, patch)
+  if (wrong !== null) return refused('INVALID_INPUT', wrong)
   return { kind: 'new_run', flow, version, continues_after: run.completed.map((step) => step.stepId) }
 }
 
@@ -77,7 +89,7 @@ function submitAgain(
       tenant: row.tenant,
       flow,
       version,
-      input: request.patch === null ? run.input : mergePatchText(turn.payload(row.tenant, run.input), request.patch),
+      input: request.patch === null ? run.input : patchedInput(turn, row, run, request.patch),
       idempotencyKey: null,
       stickyKey,
       priority,

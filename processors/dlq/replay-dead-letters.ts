@@ -1,4 +1,4 @@
-import type { DlqReplayBody } from '../../schemas/dlq-plan.ts'
+import { type DlqRefusal, type DlqReplayBody, SHOWN_REFUSALS } from '../../schemas/dlq-plan.ts'
 import { parseJson } from '../../schemas/json.ts'
 import type { ReplayDeadLetters } from '../../schemas/records/dlq.ts'
 import type { Turn } from '../turn.ts'
@@ -8,6 +8,13 @@ import type { RequestRow } from './rows.ts'
 import type { DlqSettings } from './settings.ts'
 import { SWEEPS } from './stores.ts'
 import { replayKey, type SweepStart, startSweep } from './sweep.ts'
+
+/** Letters whose patched form is checked before the answer. */
+const CHECKED_AT_ONCE = 20
+
+interface Refusals {
+  readonly refusals?: readonly DlqRefusal[]
+}
 
 /** Begins a replay and answers what it will do. A replay id that is known changes nothing and gets the first answer again. */
 export function onReplayDeadLetters(settings: DlqSettings, turn: Turn, record: ReplayDeadLetters): void {
@@ -22,24 +29,32 @@ function begin(settings: DlqSettings, turn: Turn, record: ReplayDeadLetters): vo
   const { filter, ratePerSecond, patch, requestedBy, reason } = record
   const request: RequestRow = { action: 'replay', filter, ratePerSecond, patch, requestedBy, reason }
   const start = countLetters(turn, request, record.limit)
-  startSweep(settings, turn, replayKey(filter.tenant, record.replayId), request, start)
+  // one that was named, with a patch that does not fit, can be asked for again under the same id
+  const isNothing = start.scheduled === 0 && patch !== null && filter.letterIds.length > 0
+  if (!isNothing) startSweep(settings, turn, replayKey(filter.tenant, record.replayId), request, start)
   answer(turn, record, 'scheduled', start)
 }
 
-function countLetters(turn: Turn, request: RequestRow, limit: number | null): SweepStart {
+function countLetters(turn: Turn, request: RequestRow, limit: number | null): SweepStart & Refusals {
   let matched = 0
   let refused = 0
+  const refusals: DlqRefusal[] = []
   for (const { letterId, row } of openLetters(turn, request.filter)) {
     matched++
-    if (actionOf(turn, letterId, row, request).kind === 'refused') refused++
+    // what a patch makes of many is looked at when their turn comes
+    const action = actionOf(turn, letterId, row, request, matched <= CHECKED_AT_ONCE)
+    if (action.kind !== 'refused') continue
+    refused++
+    if (refusals.length < SHOWN_REFUSALS)
+      refusals.push({ letter_id: letterId, code: action.code, message: action.message })
   }
-  return { matched, refused, scheduled: Math.max(0, Math.min(matched - refused, limit ?? matched)) }
+  return { matched, refused, refusals, scheduled: Math.max(0, Math.min(matched - refused, limit ?? matched)) }
 }
 
-function answer(turn: Turn, record: ReplayDeadLetters, code: string, start: SweepStart): void {
+function answer(turn: Turn, record: ReplayDeadLetters, code: string, start: SweepStart & Refusals): void {
   if (record.replyTo === null) return
-  const { matched, scheduled, refused } = start
-  const body: DlqReplayBody = { replay_id: record.replayId, matched, scheduled, refused }
+  const { matched, scheduled, refused, refusals = [] } = start
+  const body: DlqReplayBody = { replay_id: record.replayId, matched, scheduled, refused, refusals }
   turn.reply(record.replyTo, { ok: true, code, body })
 }
 

@@ -51,7 +51,12 @@ describe('answers of all partitions', () => {
 
   it('make one count', () => {
     const body = { replay_id: 'r1', matched: 3, scheduled: 2, refused: 1 }
-    expect(mergeReplays([body, body])).toEqual({ replay_id: 'r1', matched: 6, scheduled: 4, refused: 2 })
+    const why = { letter_id: 'a', code: 'INVALID_INPUT', message: 'no' }
+    const replays = [
+      { ...body, refusals: [why] },
+      { ...body, refusals: [] },
+    ]
+    expect(mergeReplays(replays)).toEqual({ replay_id: 'r1', matched: 6, scheduled: 4, refused: 2, refusals: [why] })
     expect(
       mergeDiscards([
         { matched: 1, discarded: 1 },

@@ -51,8 +51,20 @@ describe('dead letters', () => {
       reason: 'stock is back',
       replay_id: 'r1',
     }
-    expect((await post('replay', command)).body).toEqual({ replay_id: 'r1', matched: 4, scheduled: 3, refused: 0 })
-    expect((await post('replay', command)).body).toEqual({ replay_id: 'r1', matched: 4, scheduled: 3, refused: 0 })
+    expect((await post('replay', command)).body).toEqual({
+      replay_id: 'r1',
+      matched: 4,
+      scheduled: 3,
+      refused: 0,
+      refusals: [],
+    })
+    expect((await post('replay', command)).body).toEqual({
+      replay_id: 'r1',
+      matched: 4,
+      scheduled: 3,
+      refused: 0,
+      refusals: [],
+    })
     const stock = async () => (await groups()).find((group: { code: string }) => group.code === 'NO_STOCK')
     await expect.poll(stock).toMatchObject({ open: 1, replayed: 3 })
     const completed = async () => (await world.call('GET', '/api/v1/runs?status=completed')).body.runs

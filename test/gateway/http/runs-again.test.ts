@@ -4,6 +4,7 @@ import { openWorld, type World } from '../support.ts'
 
 const CHECKED = `
 flow: checked
+input: { type: object, properties: { n: { type: integer } } }
 steps:
   - id: first
     type: echo
@@ -54,6 +55,11 @@ describe('POST /api/v1/runs/:run_id/retry', () => {
 
   it('takes a changed input along', async () => {
     const failed = await start('checked', { n: 1, m: 2 })
+    const refused = await post(failed.run_id, 'retry', { patch: { n: 'five' } })
+    expect(refused).toMatchObject({
+      status: 400,
+      body: { error: { code: 'invalid_request', details: { code: 'INVALID_INPUT', path: 'patch' } } },
+    })
     const { body } = await post(failed.run_id, 'retry', { patch: { n: 5 } })
     expect((await ended(body.run_id)).input).toEqual({ n: 5, m: 2 })
   })

@@ -42,7 +42,7 @@ describe('a replay of a run', () => {
         to: replay().replyTo,
         ok: true,
         code: 'scheduled',
-        body: { replay_id: 'r1', matched: 1, scheduled: 1, refused: 0 },
+        body: { replay_id: 'r1', matched: 1, scheduled: 1, refused: 0, refusals: [] },
       },
     ])
     const [submission, event] = task.advance(0)
@@ -91,6 +91,26 @@ describe('a replay of a run', () => {
     task.send('dlq', replay({ patch: asJsonText('{"to":{"zip":null,"city":"Basel"}}') }))
     expect(submitted(task.advance(0))[0]!.input).toBe('{"order":1,"to":{"city":"Basel"}}')
   })
+
+  it('is refused where the patched input does not fit the flow, and can be asked for again', () => {
+    const task = dlqTask([runLetter(1)])
+    const named = filter({ letterIds: [runIdOf(1)] })
+    const patched = (text: string) => replay({ filter: named, patch: asJsonText(text) })
+    expect(replayed(task, patched('{"to":"Basel"}'))).toEqual([])
+    expect(task.replies.at(-1)!.body).toMatchObject({
+      ...{ matched: 1, scheduled: 0, refused: 1 },
+      refusals: [{ letter_id: runIdOf(1), code: 'INVALID_INPUT', message: expect.stringMatching(/`input.to` must be object/) }],
+    })
+    expect(replayed(task, patched('{"to":{"city":"Basel"}}'))).toEqual([1])
+  })
+
+  it('among many leaves those open whose patched input does not fit', () => {
+    const task = dlqTask(letters(25))
+    task.send('dlq', replay({ patch: asJsonText('{"to":1}') }))
+    expect(task.replies[0]!.body).toMatchObject({ matched: 25, refused: 20, scheduled: 5 })
+    expect(submitted(task.advance(10_000))).toEqual([])
+    expect(replayed(task, replay({ replayId: 'r2' }))).toHaveLength(25)
+  })
 })
 
 describe('a replay of a record', () => {
@@ -99,6 +119,7 @@ describe('a replay of a record', () => {
   function rawOf(request: ReplayDeadLetters, ...from: ReturnType<typeof recordLetter>[]) {
     const dlq = createDlq()
     const state = new TestState(0, 4)
+    control.handlers.FlowPublished!(new TestTurn(state, stores), published(1), null)
     for (const record of from) dlq.handlers.DeadLetter!(new TestTurn(state, stores), record, null)
     dlq.handlers.ReplayDeadLetters!(new TestTurn(state, stores), request, null)
     const turn = new TestTurn(state, stores)
@@ -130,12 +151,24 @@ describe('a replay of a record', () => {
   })
 
   it('gives one record a new value, and several none', () => {
-    const patch = asJsonText('{"flow":"orders"}')
+    const patch = asJsonText('{"flow":"orders","tenant":"acme","input":{}}')
     const one = replay({ patch, filter: filter({ letterIds: ['ingest-0-3'] }) })
-    expect(rawOf(one, recordLetter(3))).toMatchObject([{ value: '{"flow":"orders"}' }])
+    expect(rawOf(one, recordLetter(3))).toMatchObject([{ value: patch }])
     const several = dlqTask([recordLetter(3), recordLetter(4)])
     several.send('dlq', replay({ patch }))
     expect(several.replies[0]!.body).toMatchObject({ matched: 2, scheduled: 0, refused: 2 })
+  })
+
+  it.each([
+    ['{"flow":"orders","colour":1}', /unknown field 'colour'/],
+    ['{"flow":"none","tenant":"acme"}', /flow 'none' is not known/],
+    ['{"flow":"orders","tenant":"acme","input":{"to":7}}', /does not match the schema/],
+    ['7', /no JSON object|begins with/],
+  ])('refuses %s, which is no submission that could be taken', (patch, message) => {
+    const task = dlqTask([recordLetter(3)])
+    task.send('dlq', replay({ patch: asJsonText(patch), filter: filter({ letterIds: ['ingest-0-3'] }) }))
+    const [refusal] = (task.replies[0]!.body as { refusals: { code: string; message: string }[] }).refusals
+    expect(refusal).toMatchObject({ code: 'INVALID_RECORD', message: expect.stringMatching(message) })
   })
 })
 
@@ -201,8 +234,8 @@ describe('a repeated command', () => {
     task.send('dlq', runLetter(77))
     expect(replayed(task, replay())).toEqual([])
     expect(task.replies.map(({ code, body }) => [code, body])).toEqual([
-      ['scheduled', { replay_id: 'r1', matched: 5, scheduled: 5, refused: 0 }],
-      ['already_scheduled', { replay_id: 'r1', matched: 5, scheduled: 5, refused: 0 }],
+      ['scheduled', { replay_id: 'r1', matched: 5, scheduled: 5, refused: 0, refusals: [] }],
+      ['already_scheduled', { replay_id: 'r1', matched: 5, scheduled: 5, refused: 0, refusals: [] }],
     ])
   })
 

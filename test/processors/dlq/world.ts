@@ -107,7 +107,11 @@ export function published(version: number, tenant = 'acme'): FlowPublished {
     tenant: tenant as TenantId,
     flow: 'orders',
     version,
-    document: toJsonText({}),
+    document: toJsonText({
+      flow: 'orders',
+      input: { type: 'object', properties: { to: { type: 'object' } } },
+      steps: [{ id: 'only', type: 'echo' }],
+    }),
     hash: '',
     publishedAtMs: 0,
     publishedBy: null,
