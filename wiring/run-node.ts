@@ -76,13 +76,16 @@ function welcome({ url, published }: BeamlineNode, config: Config): string {
   const place = config.log === 'kafka' ? `on Kafka at ${config['kafka.brokers']?.join(', ')}` : `data in ${config.data}`
   if (!config.roles.includes('gateway')) return `\nBeamline runs ${config.roles.join(', ')}, ${place}\n\n`
   const examples = published === 0 ? '' : `${published} example flows published.\n`
+  const hasExamples = config.examples ?? config.log === 'embedded'
+  const trial = hasExamples
+    ? `  curl -s '${url}/api/v1/runs?wait=5s' -H 'content-type: application/json' -d '{"flow":"hello","input":{"name":"Ada"}}'\n`
+    : ''
   const beamline = url === DEFAULT_URL ? 'npx beamline' : `npx beamline --url ${url}`
   return `
 Beamline is ready on ${url}, ${place}
 ${examples}
 Try:
-  curl -s '${url}/api/v1/runs?wait=5s' -H 'content-type: application/json' -d '{"flow":"hello","input":{"name":"Ada"}}'
-  ${beamline} flow list
+${trial}  ${beamline} flow list
   ${beamline} topic tail events --from first
 
 Ctrl-C stops it; what was accepted goes on after the next start.

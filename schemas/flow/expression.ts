@@ -28,7 +28,7 @@ export function checkExpression(
   for (const problem of found.problems) {
     const quoted = problem.name !== undefined && text.includes(`"${problem.name}"`)
     const hint = quoted ? `; a text is written in single quotes: '${problem.name}'` : ''
-    problems.report(problem.code, at, `${problem.message}${hint} (in '${shorten(text)}')`)
+    problems.report(problem.code, at, `${problem.message}${hint} (in '${shorten(text)}')${hintForScripts(at)}`)
   }
   const { references } = found
   return {
@@ -49,9 +49,14 @@ function parse(text: string, at: Path, problems: Problems): Ast | null {
   } catch (error) {
     if (!(error instanceof SyntaxProblem || error instanceof RangeError)) throw error
     const code = error instanceof SyntaxProblem ? 'INVALID_EXPRESSION' : 'EXPRESSION_TOO_LARGE'
-    problems.report(code, at, `${error.message} (in '${shorten(text)}')`)
+    problems.report(code, at, `${error.message} (in '${shorten(text)}')${hintForScripts(at)}`)
     return null
   }
+}
+
+/** Scripts have templates of their own, in the same form. */
+function hintForScripts(at: Path): string {
+  return at.at(-1) === 'code' ? '; if it is meant for the script, write $${...}' : ''
 }
 
 function evaluator(text: string, ast: Ast, path: string): (scope: Scope) => Json {

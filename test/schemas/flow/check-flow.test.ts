@@ -222,6 +222,11 @@ describe('refused', () => {
     ],
     ['a constant text as output', flow(A, 'output: done'), "UNKNOWN_NAME output: unknown name 'done'"],
     [
+      "a script's own template",
+      flow(' - {id: a, type: javascript, with: {code: "`${sku}`"}}'),
+      "expected one of input, vars, steps, run (in 'sku'); if it is meant for the script, write $${...}",
+    ],
+    [
       'a condition about a later step',
       flow(`${A}\n - {id: b, type: echo}`, 'edges: [{from: a, to: b, condition: steps.b.output}]'),
       "NOT_AN_ANCESTOR edges[0].condition: step 'b' may not have ended when 'a' has",
