@@ -8,7 +8,17 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { openEmbeddedReader } from '../log-embedded/reader.ts'
 import { APPLICATION_ID, DATABASE_FILE } from '../log-embedded/schema.ts'
-import { BackupError, describeFile, MANIFEST_FILE, type Manifest, newManifest, sync } from './manifest.ts'
+import {
+  BackupError,
+  describeFile,
+  ELSEWHERE_FILE,
+  MANIFEST_FILE,
+  type Manifest,
+  type NamedBlobs,
+  newManifest,
+  sync,
+} from './manifest.ts'
+import { addNamedBlobs, addNamedInState } from './named-blobs.ts'
 
 export const READ_MODEL_FILE = 'read-model.db'
 export const BLOBS_FOLDER = 'blobs'
@@ -36,17 +46,34 @@ export async function backUp({ dataFolder, destination, version, nowMs }: Backup
   makeEmpty(destination)
   const names = [READ_MODEL_FILE, DATABASE_FILE].filter((name) => existsSync(join(dataFolder, name)))
   for (const name of names) copyDatabase(join(dataFolder, name), join(destination, name))
-  const log = checkLog(destination)
+  const named = new Set<string>()
+  const log = checkLog(destination, named)
   const files = [BLOBS_FOLDER, FILES_FOLDER].flatMap((folder) => {
     return copyFiles(join(dataFolder, folder), join(destination, folder)).map((file) => `${folder}/${file}`)
   })
   const described = []
   for (const name of [...names, ...files]) described.push(await describeFile(destination, name))
-  const manifest = newManifest({ beamline: version, taken_at_ms: nowMs, ...log, files: described })
+  const manifest = newManifest({
+    beamline: version,
+    taken_at_ms: nowMs,
+    ...log,
+    blobs: nameElsewhere(destination, named, files),
+    files: described,
+  })
   writeFileSync(join(destination, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`)
   sync(join(destination, MANIFEST_FILE))
   sync(destination)
   return manifest
+}
+
+function nameElsewhere(destination: string, named: ReadonlySet<string>, files: readonly string[]): NamedBlobs {
+  const copied = new Set(files.map((file) => file.slice(file.lastIndexOf('/') + 1)))
+  const elsewhere = [...named].filter((hash) => !copied.has(hash)).sort()
+  if (elsewhere.length > 0) {
+    writeFileSync(join(destination, ELSEWHERE_FILE), `${elsewhere.join('\n')}\n`)
+    sync(join(destination, ELSEWHERE_FILE))
+  }
+  return { named: named.size, elsewhere: elsewhere.length }
 }
 
 /** @throws {BackupError} `NOT_EMPTY`, `NOT_A_FOLDER` */
@@ -93,8 +120,8 @@ export function checkDatabase(file: string): void {
 
 type LogFields = Pick<Manifest, 'log_id' | 'log_format' | 'partitions' | 'records' | 'cut'>
 
-/** Reads every record of a log at rest. @throws {BackupError} */
-export function checkLog(folder: string): LogFields {
+/** Reads every record of a log at rest, and adds the blobs that it names. @throws {BackupError} */
+export function checkLog(folder: string, named: Set<string> = new Set()): LogFields {
   const file = join(folder, DATABASE_FILE)
   const meta = metaOf(file)
   const reader = openEmbeddedReader(folder)
@@ -106,9 +133,11 @@ export function checkLog(folder: string): LogFields {
       for (let from = firstOffset; from < nextOffset; ) {
         const read = reader.read(topic, partition, from, READ_RECORDS)
         records += read.length
+        for (const { value } of read) addNamedBlobs(value, named)
         from = (read.at(-1)?.offset ?? nextOffset) + 1
       }
     }
+    addNamedInState(file, named)
     return { ...meta, partitions: reader.partitions, records, cut }
   } catch (error) {
     throw new BackupError('BACKUP_INVALID', `${file} cannot be read: ${(error as Error).message}`, { cause: error })

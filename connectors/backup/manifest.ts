@@ -4,6 +4,8 @@ import { closeSync, createReadStream, fsyncSync, openSync, readFileSync, statSyn
 import { join } from 'node:path'
 
 export const MANIFEST_FILE = 'backup.json'
+/** The hashes of blobs that lie elsewhere, one a line; no part of what is restored. */
+export const ELSEWHERE_FILE = 'blobs-elsewhere.txt'
 const MANIFEST_FORMAT = 1
 
 export interface BackupFile {
@@ -26,7 +28,15 @@ export interface Manifest {
   readonly records: number
   /** The cut: for each topic partition that has records, the offset of the next one. */
   readonly cut: { readonly [partition: string]: number }
+  /** Of blobs that its records and rows name; absent in backups of older versions. */
+  readonly blobs?: NamedBlobs
   readonly files: readonly BackupFile[]
+}
+
+export interface NamedBlobs {
+  readonly named: number
+  /** Of those, how many are not among the files: they lie in a bucket or another folder, or have gone with their runs. */
+  readonly elsewhere: number
 }
 
 export class BackupError extends Error {

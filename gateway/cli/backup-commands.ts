@@ -33,7 +33,7 @@ async function backup(shell: Shell, destination: string, dataFolder: string): Pr
   const report = await shell.backUp({ dataFolder, destination }).catch((error: unknown) => {
     throw failed(error, 'Choose a new folder; a backup that was cut short can be removed.')
   })
-  shell.print(report, `${reportText(report)}\nchecked: every record can be read`, [destination])
+  shell.print(report, `${reportText(report)}\nchecked: every record can be read${elsewhereText(report)}`, [destination])
 }
 
 async function restore(shell: Shell, source: string, dataFolder: string): Promise<void> {
@@ -48,6 +48,11 @@ async function restore(shell: Shell, source: string, dataFolder: string): Promis
 function failed(error: unknown, hint: string): unknown {
   if (error instanceof CliError) return error
   return new CliError(EXIT.failed, (error as Error).message, hint)
+}
+
+function elsewhereText({ blobs }: BackupReport): string {
+  if (blobs === undefined || blobs.elsewhere === 0) return ''
+  return `\nblobs: ${blobs.elsewhere} of ${blobs.named} that it names are not in the data folder. They lie where blobs.kind or blobs.folder puts them, or went with their runs. Copy that place now; blobs-elsewhere.txt has their hashes.`
 }
 
 function reportText({ taken_at_ms, records, partitions, files }: BackupReport): string {

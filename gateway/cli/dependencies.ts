@@ -23,6 +23,7 @@ export interface BackupReport {
   readonly partitions: number
   readonly records: number
   readonly cut: { readonly [partition: string]: number }
+  readonly blobs?: { readonly named: number; readonly elsewhere: number }
   readonly files: readonly { readonly name: string; readonly bytes: number }[]
 }
 

@@ -76,6 +76,20 @@ describe('a backup', () => {
     await appending
   })
 
+  it('says which blobs it names and does not have', async () => {
+    const [here, away] = ['a', 'b'].map((digit) => digit.repeat(64)) as [string, string]
+    mkdirSync(at('data', 'blobs', 'acme', 'aa'), { recursive: true })
+    writeFileSync(at('data', 'blobs', 'acme', 'aa', here), 'content')
+    for (const text of [`{"a":"blob://${here}","b":["blob://${away}"]}`, `blob://${away}`, 'blob://no-hash'])
+      await log.append([record('ingest', 0, text)])
+    expect((await take()).blobs).toEqual({ named: 2, elsewhere: 1 })
+    expect(readFileSync(at('backup', 'blobs-elsewhere.txt'), 'utf8')).toBe(`${away}\n`)
+    await restore({ source: at('backup'), dataFolder: at('restored') })
+    expect(existsSync(at('restored', 'blobs-elsewhere.txt'))).toBe(false)
+    rmSync(at('data', 'blobs'), { recursive: true })
+    expect((await take(at('second'))).blobs).toEqual({ named: 2, elsewhere: 2 })
+  })
+
   it('has the blobs, but not what the store makes anew', async () => {
     for (const [folder, name] of [
       ['acme/ab', 'abcd'],
