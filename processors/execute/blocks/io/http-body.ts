@@ -7,6 +7,8 @@ export interface BodyInput {
   readonly form?: { readonly [name: string]: Json }
   readonly bytes?: string
   readonly multipart?: readonly MultipartInput[]
+  /** What has been read of a blob. */
+  readonly blob?: HttpBody
 }
 
 export interface MultipartInput {
@@ -27,8 +29,9 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 /** `boundary` parts a multipart body; it must not occur in it. @throws {BlockError} `REQUEST_BUILD_ERROR` */
 export function requestBody(input: BodyInput, boundary: string): HttpBody | null {
-  const given = (['body', 'form', 'bytes', 'multipart'] as const).filter((name) => input[name] != null)
+  const given = (['body', 'form', 'bytes', 'multipart', 'blob'] as const).filter((name) => input[name] != null)
   if (given.length > 1) throw refused(`the input has ${given.map((name) => `'${name}'`).join(' and ')}; expected one`)
+  if (input.blob != null) return input.blob
   if (input.form != null) return { content: formOf(input.form), type: 'application/x-www-form-urlencoded' }
   if (input.bytes != null) return { content: fromBase64(input.bytes, 'bytes'), type: 'application/octet-stream' }
   if (input.multipart != null) {

@@ -2,13 +2,15 @@ import type { Json } from '../../../../schemas/json.ts'
 import { type Block, type BlockContext, BlockError, type BlockErrorDef } from '../../block.ts'
 import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../tools.ts'
 import { EGRESS_REFUSED } from './egress/egress.ts'
+import { BLOB_SCHEMA, bodyOfBlob } from './http-blob.ts'
 import type { HttpAnswer, HttpClient } from './http-client.ts'
 import { describeExpectation, EXPECT_SCHEMA, expectsStatus } from './http-expect.ts'
 import { ACCEPTED_ENCODINGS, decoded, readBytes } from './http-read.ts'
 import { buildRequest, HTTP_METHODS, type HttpInput, type HttpRequest } from './http-request.ts'
 import { plainHeaders, responseBody, statusError } from './http-response.ts'
 
-interface Input extends HttpInput {
+interface Input extends Omit<HttpInput, 'blob'> {
+  readonly blob?: Json
   readonly timeout_ms?: number
 }
 
@@ -49,6 +51,7 @@ const inputSchema = {
       items: partSchema,
       description: 'A body of parts `{name, value \\| bytes, filename, type}`, instead of `body`.',
     },
+    blob: BLOB_SCHEMA,
     expect: EXPECT_SCHEMA,
     redirects: {
       type: 'integer',
@@ -137,9 +140,15 @@ export function httpBlock(tools: BlockTools, client: HttpClient): Block {
       { title: 'A form', input: { url: 'https://example.org/login', method: 'POST', form: { name: 'ada' } } },
     ],
     run: (context, input) => {
-      const asked = input as Input
-      const outgoing = buildRequest(context, asked)
-      return within(tools, context.signal, asked.timeout_ms, (signal) => {
+      const { blob, ...asked } = input as Input
+      if (blob == null) {
+        const outgoing = buildRequest(context, asked)
+        return within(tools, context.signal, asked.timeout_ms, (signal) => {
+          return exchange(tools, client, context, outgoing, asked, signal)
+        })
+      }
+      return within(tools, context.signal, asked.timeout_ms, async (signal) => {
+        const outgoing = buildRequest(context, { ...asked, blob: await bodyOfBlob(context, blob, signal) })
         return exchange(tools, client, context, outgoing, asked, signal)
       })
     },

@@ -213,6 +213,46 @@ describe('answers', () => {
   })
 })
 
+describe('a body that is a blob', () => {
+  const stored = Buffer.from([0, 1, 2, 250])
+  const blobs: BlobPort = {
+    put: () => Promise.reject(new Error('not asked for')),
+    get: async (reference) => {
+      if (reference === 'blob://huge') return endless()
+      return (async function* () {
+        yield stored.subarray(0, 2)
+        yield stored.subarray(2)
+      })()
+    },
+  }
+  async function* endless(): AsyncIterable<Uint8Array> {
+    for (;;) yield new Uint8Array(2 ** 24)
+  }
+  const block = () => set.blocks.find(({ type }) => type === 'http')!
+
+  test.each<[Json, string]>([
+    ['blob://1', 'application/octet-stream'],
+    [{ blob: 'blob://1', type: 'image/png', size: 4 }, 'image/png'],
+  ])('%j is sent as it is', async (blob, type) => {
+    await block().run(contextOf({ blobs }), { url: `${url}/echo`, method: 'PUT', blob })
+    const headers = { 'content-type': type, 'content-length': '4' }
+    expect(seen.at(-1)).toMatchObject({ method: 'PUT', body: stored.toString('latin1'), headers })
+  })
+
+  test.each<[{ readonly [name: string]: Json }, string, string]>([
+    [{ blob: {} }, 'REQUEST_BUILD_ERROR', 'has no reference'],
+    [{ blob: 'blob://huge' }, 'REQUEST_BUILD_ERROR', 'has more than 67108864 bytes'],
+    [{ blob: 'blob://1', body: 'x' }, 'REQUEST_BUILD_ERROR', "'body' and 'blob'; expected one"],
+  ])('%j: %s', async (body, code, message) => {
+    const asked = block().run(contextOf({ blobs }), { url: `${url}/echo`, method: 'PUT', ...body })
+    await expect(asked).rejects.toMatchObject({ code, message: expect.stringContaining(message) })
+  })
+
+  test('wants a place for blobs', async () => {
+    await expect(send({ url: `${url}/echo`, blob: 'blob://1' })).rejects.toMatchObject({ code: 'BLOBS_UNAVAILABLE' })
+  })
+})
+
 describe('expect', () => {
   test.each<[Json | undefined, number, string]>([
     [undefined, 204, 'ok'],
