@@ -1,5 +1,5 @@
 /** Whether a submission was seen before: by its idempotency key, else by its run id. */
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { canonicalHash } from '../../schemas/codec/canonical-hash.ts'
 import type { RunId } from '../../schemas/ids.ts'
 import type { SubmitRun } from '../../schemas/records/ingest.ts'
@@ -65,9 +65,17 @@ function idConflict(runId: RunId): Identity {
   }
 }
 
+/** From this length on an input is not put together with the rest, which would copy it. */
+const LARGE_LENGTH = 8_192
+
 /** A repeated append has the same text, so that a run id needs no canonical form. */
 function textHash(record: SubmitRun): string {
   const { flow, version, input, stickyKey, priority, metadata, replay } = record
   const fields = [flow, version, stickyKey, priority, metadata, replay?.replayId ?? null, replay?.letterId ?? null]
-  return hash('sha1', `${JSON.stringify(fields)}${input}`, 'base64').slice(0, 22)
+  const text = JSON.stringify(fields)
+  const digest =
+    input.length < LARGE_LENGTH
+      ? hash('sha1', text + input, 'base64')
+      : createHash('sha1').update(text).update(input).digest('base64')
+  return digest.slice(0, 22)
 }

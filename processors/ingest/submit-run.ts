@@ -1,4 +1,5 @@
 /** A submission: sent to its home, recognised if it was seen before, refused, or accepted and begun. */
+import { parsedInputOf } from '../../schemas/codec/ingest-json.ts'
 import { homeOf, type RunId } from '../../schemas/ids.ts'
 import type { Json } from '../../schemas/json.ts'
 import type { SubmitRun } from '../../schemas/records/ingest.ts'
@@ -72,9 +73,11 @@ function judgeAtHome(turn: Turn, id: RunId, record: SubmitRun): Verdict {
 }
 
 /** The input as a value, or why it cannot be one. @throws {PayloadAway} */
-function inputOf(turn: Turn, { tenant, input }: SubmitRun): { readonly value: Json } | Refusal {
+function inputOf(turn: Turn, record: SubmitRun): { readonly value: Json } | Refusal {
+  const { tenant, input } = record
   try {
-    return readInput(input, turn.payload(tenant, input))
+    const payload = turn.payload(tenant, input)
+    return (payload === input ? parsedInputOf(record) : null) ?? readInput(input, payload)
   } catch (thrown) {
     if (!(thrown instanceof PayloadLost)) throw thrown
     return {

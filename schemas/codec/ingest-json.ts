@@ -4,7 +4,7 @@
  */
 import { didYouMean } from '../flow/nearest.ts'
 import type { EpochMs, TenantId } from '../ids.ts'
-import type { Json } from '../json.ts'
+import type { Json, JsonText } from '../json.ts'
 import type { BeamlineRecord } from '../records/index.ts'
 import type { SubmitRun } from '../records/ingest.ts'
 import type { CancelRun } from '../records/result.ts'
@@ -78,11 +78,12 @@ export function decodeIngest(value: Uint8Array, context: SubmissionContext): Sub
     )
   }
   const { runId, replyTo, submittedAtMs, replay } = record
+  const input = parseText(record.input, 'input')
   const checked = checkSubmission(
     {
       flow: record.flow,
       version: record.version,
-      input: parseText(record.input, 'input'),
+      input,
       idempotency_key: record.idempotencyKey,
       sticky_key: record.stickyKey,
       priority: record.priority,
@@ -93,7 +94,17 @@ export function decodeIngest(value: Uint8Array, context: SubmissionContext): Sub
     },
     { ...context, nowMs: submittedAtMs },
   )
-  return { ...checked, replyTo, replay }
+  const decoded = { ...checked, replyTo, replay }
+  parsedInputs.set(decoded, { input: decoded.input, value: input })
+  return decoded
+}
+
+const parsedInputs = new WeakMap<SubmitRun, { readonly input: JsonText; readonly value: Json }>()
+
+/** The input of a record that {@link decodeIngest} has read, parsed, unless it has to be parsed again. */
+export function parsedInputOf(record: SubmitRun): { readonly value: Json } | null {
+  const parsed = parsedInputs.get(record)
+  return parsed?.input === record.input ? parsed : null
 }
 
 function decodeAvro(value: Uint8Array, headers: SubmissionContext['headers']): BeamlineRecord {

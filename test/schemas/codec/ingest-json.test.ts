@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   decodeIngest,
+  parsedInputOf,
   parseSubmission,
   type SubmissionContext,
   SubmissionError,
@@ -205,6 +206,13 @@ describe('a record of ingest', () => {
     }
     const decoded = decodeIngest(encodeRecord(record), context)
     expect(structuredClone(decoded)).toEqual(record)
+  })
+
+  test('in Avro gives its input parsed, as often as it is asked for', () => {
+    const decoded = decodeIngest(encodeRecord(fullRecord), context) as SubmitRun
+    expect(parsedInputOf(decoded)?.value).toEqual(JSON.parse(fullRecord.input))
+    expect(parsedInputOf({ ...decoded })).toBeNull()
+    expect(parsedInputOf(fullRecord)).toBeNull()
   })
 
   test('in Avro obeys headers too', () => {
