@@ -53,6 +53,8 @@ it.each(BACKENDS)(
         pixelsOf(small.map((rows) => rounded(references.filter(rows, EDGES)))),
       )
     }
+    for (const [name, bytes] of result.blobs) expect(result.outlines.get(name)!.equals(bytes), name).toBe(true)
+    expect(result.blobs.size).toBe(12)
     for (const { output } of result.runs.filter(({ status }) => status === 'completed')) {
       expect(output.bytes).toBe(result.thumbnails.get(output.name)!.length)
       expect(output.outlines.type).toMatch(/^application\/vnd\.beamline\.array; type=u8; shape=(120x160|160x120)x3$/)

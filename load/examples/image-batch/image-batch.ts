@@ -18,8 +18,9 @@ export interface ImageBatchResult {
   /** Files of the picture service, by name. */
   readonly pictures: ReadonlyMap<string, Buffer>
   readonly thumbnails: ReadonlyMap<string, Buffer>
-  /** Pixels of the outlines, by name. */
-  readonly outlines: ReadonlyMap<string, Uint8Array>
+  /** Pixels of the outlines, by name: what the service was sent, and what the blobs hold. */
+  readonly outlines: ReadonlyMap<string, Buffer>
+  readonly blobs: ReadonlyMap<string, Uint8Array>
   /** Steps that were run on the device, and how often it was called for them. */
   readonly device: { readonly name: string; readonly steps: number; readonly dispatches: number }
 }
@@ -51,7 +52,8 @@ export const imageBatch: Example<ImageBatchResult> = {
       rerun,
       pictures: await filesOf(names, async (name) => service.ask(`/pictures/${name}.png`)),
       thumbnails: await filesOf(names, async (name) => service.ask(`/thumbnails/${name}.png`)),
-      outlines: await outlinesOf(stage, [...runs.filter(({ status }) => status === 'completed'), rerun]),
+      outlines: await filesOf(names, async (name) => service.ask(`/outlines/${name}.rgb`)),
+      blobs: await blobsOf(stage, [...runs.filter(({ status }) => status === 'completed'), rerun]),
       device,
     }
   },
@@ -77,7 +79,7 @@ async function filesOf(
   return new Map(await Promise.all(files))
 }
 
-async function outlinesOf(stage: Stage, runs: readonly RunOf<Thumbnail>[]): Promise<ReadonlyMap<string, Uint8Array>> {
+async function blobsOf(stage: Stage, runs: readonly RunOf<Thumbnail>[]): Promise<ReadonlyMap<string, Uint8Array>> {
   const files = runs.map(
     async ({ output }): Promise<[string, Uint8Array]> => [
       output.name,

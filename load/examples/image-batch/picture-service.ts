@@ -1,6 +1,6 @@
 /**
- * Stands for the place where a company keeps its pictures: `GET /pictures/NAME.png`, `PUT` and `GET /thumbnails/NAME.png`, `GET /` to look at them in a
- * browser. One picture, which is told by name, is half a file until `POST /mend`.
+ * Stands for the place where a company keeps its pictures: `GET /pictures/NAME.png`, `PUT` and `GET` of `/thumbnails/NAME.png` and
+ * `/outlines/NAME.rgb`, `GET /` to look at them in a browser. One picture, which is told by name, is half a file until `POST /mend`.
  */
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
@@ -14,11 +14,13 @@ const pictures = new Map(scenes.map((scene) => [scene.name, encodePng(draw(scene
 const whole = pictures.get(broken)!
 pictures.set(broken, whole.subarray(0, whole.length >> 1))
 const thumbnails = new Map<string, Buffer>()
+const outlines = new Map<string, Buffer>()
+const folders: { readonly [folder: string]: ReadonlyMap<string, Buffer> } = { pictures, thumbnails, outlines }
 const PNG = Buffer.from('\x89PNG', 'latin1')
 
 await serveHttp(async (request, response) => {
   const body = await bodyOf(request)
-  const [, folder, name = ''] = /^\/(pictures|thumbnails)\/([a-z0-9-]+)\.png$/.exec(request.url ?? '') ?? []
+  const [, folder = '', name = ''] = /^\/(\w+)\/([a-z0-9-]+)\.(?:png|rgb)$/.exec(request.url ?? '') ?? []
   if (request.method === 'POST' && request.url === '/mend') {
     pictures.set(broken, whole)
     return sendJson(response, 200, {})
@@ -29,9 +31,18 @@ await serveHttp(async (request, response) => {
     thumbnails.set(name, body)
     return sendJson(response, 201, { name, bytes: body.length })
   }
-  const found = folder === 'pictures' ? pictures.get(name) : thumbnails.get(name)
+  if (request.method === 'PUT' && folder === 'outlines') {
+    outlines.set(name, body)
+    return sendJson(response, 201, { name, bytes: body.length })
+  }
+  const found = folders[folder]?.get(name)
   if (found === undefined) return sendJson(response, 404, { error: 'there is no such picture' })
-  response.writeHead(200, { 'content-type': 'image/png', 'content-length': found.length }).end(found)
+  response
+    .writeHead(200, {
+      'content-type': folder === 'outlines' ? 'application/octet-stream' : 'image/png',
+      'content-length': found.length,
+    })
+    .end(found)
 })
 
 function sendPage(response: ServerResponse): void {
