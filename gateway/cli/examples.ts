@@ -19,6 +19,10 @@ export const EXAMPLES: { readonly [command: string]: readonly string[] } = {
   'flow list': ['beamline flow list'],
   'flow show': ['beamline flow show hello --flow-version 1'],
   'flow diff': ['beamline flow diff hello --from 1 --to 2'],
+  'flow deprecate': [
+    'beamline flow deprecate hello --flow-version 1 --reason "greets nobody"',
+    'beamline flow deprecate hello --flow-version 1 --undo',
+  ],
   'flow test': ['beamline flow test hello.test.yaml'],
   'blob put': ['beamline blob put hello.yaml --type application/yaml'],
   'blob get': ['beamline blob get $BLOB --out hello-again.yaml'],

@@ -33,6 +33,13 @@ export function addFlowCommands(program: Command, act: Act): void {
     .option('--from <n>', 'version; by default the one before --to')
     .option('--to <n>', 'version; by default the latest')
     .action(act((shell, name: string, options: DiffOptions) => diff(shell, name, options)))
+  flow
+    .command('deprecate <flow>')
+    .description('let runs that name no version pass one over, or take that back')
+    .requiredOption('--flow-version <n>', 'which version')
+    .option('--reason <text>', 'why')
+    .option('--undo', 'take it back', false)
+    .action(act((shell, name: string, options: DeprecateOptions) => deprecate(shell, name, options)))
   addFlowTest(flow, act)
 }
 
@@ -43,6 +50,12 @@ interface VersionOption {
 interface DiffOptions {
   readonly from?: string
   readonly to?: string
+}
+
+interface DeprecateOptions {
+  readonly flowVersion: string
+  readonly reason?: string
+  readonly undo: boolean
 }
 
 async function publish(shell: Shell, file: string): Promise<void> {
@@ -115,10 +128,23 @@ async function diff(shell: Shell, flow: string, { from, to }: DiffOptions): Prom
   const answer = await shell.api.diffFlow({ params: { flow }, query })
   const lines = cleanLines(answer.text.trimEnd()).split('\n')
   const painted = lines.map((line) => paint(shell.look, DIFF_PAINTS[line[0] as '+'] ?? null, line)).join('\n')
-  const same = `versions ${answer.from} and ${answer.to} of ${flow} do not differ`
+  const alone = answer.from === answer.to && from === undefined
+  const same = alone
+    ? `${flow} has version ${answer.to} alone so far; there is nothing to compare it with`
+    : `versions ${answer.from} and ${answer.to} of ${flow} do not differ`
   shell.print(
     answer,
     answer.text === '' ? same : painted,
     answer.changes.map(({ path }) => path),
   )
+}
+
+async function deprecate(shell: Shell, flow: string, { flowVersion, reason, undo }: DeprecateOptions): Promise<void> {
+  const params = { flow, version: String(numberOf('--flow-version', flowVersion)) }
+  const body = { deprecated: !undo, ...(reason === undefined ? {} : { reason }) }
+  const answer = await shell.api.deprecateFlow({ params, body })
+  const means = undo
+    ? 'is no longer deprecated'
+    : 'is deprecated: runs that name no version get the latest other one, or are refused where there is none'
+  shell.print(answer, `${flow} version ${params.version} ${means}`, [String(answer.version)])
 }

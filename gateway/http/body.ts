@@ -1,7 +1,7 @@
 /** Request bodies of commands: strict JSON objects of known fields. Every refusal says where, what was found and what was expected. */
 import { jsonSyntaxError, lineAndColumn, tooDeepAt } from '../../schemas/codec/json-scan.ts'
 import { decodeUtf8, invalidUtf8At } from '../../schemas/codec/utf8.ts'
-import { didYouMean } from '../../schemas/flow/nearest.ts'
+import { didYouMean, expectedOneOf } from '../../schemas/flow/nearest.ts'
 import type { Json } from '../../schemas/json.ts'
 import { type ErrorDetails, RequestError } from '../errors.ts'
 
@@ -113,7 +113,7 @@ export function parseBody(bytes: Uint8Array): Json {
 }
 
 function unknownField(path: string, name: string, known: readonly string[]): RequestError {
-  const message = `\`${path}\` is not known${didYouMean(name, known)}; expected ${known.join(', ')}`
+  const message = `\`${path}\` is not known${expectedOneOf(name, known)}`
   return invalid('UNKNOWN_FIELD', message, { path })
 }
 

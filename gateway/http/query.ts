@@ -1,6 +1,6 @@
 /** Query parameters: each is checked, unknown ones are refused with the nearest name. */
 import type { FastifyRequest } from 'fastify'
-import { didYouMean } from '../../schemas/flow/nearest.ts'
+import { didYouMean, expectedOneOf } from '../../schemas/flow/nearest.ts'
 import { RequestError } from '../errors.ts'
 
 export type Query<N extends string> = { readonly [K in N]: string | undefined }
@@ -10,10 +10,8 @@ export function queryOf<const N extends string>(request: FastifyRequest, names: 
   const given = request.query as { readonly [name: string]: unknown }
   for (const [name, value] of Object.entries(given)) {
     if (!(names as readonly string[]).includes(name)) {
-      refuse(
-        name,
-        `the parameter '${name}' is not known${didYouMean(name, names)}; ${names.length === 0 ? 'there is none here' : `expected ${names.join(', ')}`}`,
-      )
+      const expected = names.length === 0 ? '; there is none here' : expectedOneOf(name, names)
+      refuse(name, `the parameter '${name}' is not known${expected}`)
     }
     if (typeof value !== 'string') refuse(name, `the parameter '${name}' is there more than once; expected it once`)
   }

@@ -46,3 +46,9 @@ export function didYouMean(found: string, known: Iterable<string>): string {
   const name = nearest(found, known)
   return name === null ? '' : `; did you mean '${name}'?`
 }
+
+/** `; expected a, b`, or with a guess before it, as sentences: `; did you mean 'a'? Expected a, b`. */
+export function expectedOneOf(found: string, known: readonly string[]): string {
+  const guess = didYouMean(found, known)
+  return `${guess === '' ? '; expected' : `${guess} Expected`} ${known.join(', ')}`
+}

@@ -133,3 +133,11 @@ it.each([
 ])('%j ends with %i', async (args, code, message) => {
   expect(await beamline(args)).toMatchObject({ code, out: '', err: expect.stringMatching(message) })
 })
+
+it('a flow of one version has nothing to compare', async () => {
+  const { out, code } = await beamline(['flow', 'diff', 'slow'])
+  expect({ out, code }).toEqual({
+    out: 'slow has version 1 alone so far; there is nothing to compare it with\n',
+    code: 0,
+  })
+})

@@ -101,6 +101,7 @@ describe('GET /api/v1/runs', () => {
     ['limit=1001', /1 to 1000/],
     ['flows=echo', /did you mean 'flow'/],
     ['flow=a&flow=b', /more than once/],
+    ['limt=1', /did you mean 'limit'\? Expected flow, version/],
   ])('refuses %s', async (query, message) => {
     for (const path of ['/api/v1/runs', '/api/v1/runs/counts']) {
       if (path.endsWith('counts') && /^(order|limit)/.test(query)) continue
