@@ -38,6 +38,8 @@ const MAY_BE_IMPURE = [
   /^load\//,
   /-(thread|worker)\.ts$/,
   /^processors\/execute\/blocks\/workers\/serve\.ts$/,
+  // runs in the process of the device
+  /^processors\/execute\/blocks\/gpu\/device\/unhurried\.ts$/,
 ]
 
 function sources(folder: string): string[] {

@@ -4,6 +4,7 @@ import { BlockError } from '../../../block.ts'
 import type { Dispatch, Program } from '../kernels/kernel-def.ts'
 import { COMPILED_MAX } from '../limits.ts'
 import type { OpenBackend } from './backend.ts'
+import { unhurried } from './unhurried.ts'
 
 export interface Programs {
   readonly dispatch: Dispatch
@@ -55,7 +56,8 @@ export function programsOf({ gpu, info, fault }: OpenBackend): Programs {
       const kernel = kernelOf(program, output)
       kernel.setOutput([...output])
       try {
-        const result: unknown = await kernel(...(args as never[]))
+        const computed: unknown = kernel(...(args as never[]))
+        const result = computed instanceof Promise ? await unhurried(computed) : computed
         const problem = fault()
         if (problem !== null) throw deviceFault(problem)
         return flattened(
