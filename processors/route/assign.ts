@@ -12,7 +12,7 @@ import { queueKey } from './rows.ts'
 import type { RouteSettings } from './settings.ts'
 import { QUEUE } from './stores.ts'
 
-export interface Attempt extends Omit<Placed, 'kernel'> {
+export interface Attempt extends Placed {
   readonly runId: RunId
   readonly stepId: StepId
   readonly attempt: number
@@ -31,8 +31,7 @@ export function assign(settings: RouteSettings, turn: Turn, step: Attempt, share
     endAttempt(turn, step.runId, step.stepId, step.attempt, 'error', given.error, turn.now)
     return false
   }
-  const placed = { ...step, kernel: kernelOf(given.block, given.input) }
-  const partition = choosePartition(turn, placed, settings.maxStickyKeys)
+  const partition = choosePartition(turn, step, kernelOf(given.block, given.input), settings.maxStickyKeys)
   takeToken(turn, step.tenant, share)
   turn.put(QUEUE, queueKey(step.runId, step.stepId), {
     attempt: step.attempt,

@@ -17,21 +17,19 @@ export interface Placed {
   readonly pool: Pool
   readonly stickyKey: string | null
   readonly stickyTtlMs: number | null
-  /** Of a step that runs one, see `kernel-of.ts`. */
-  readonly kernel: string | null
 }
 
 const DEFAULT_TTL_MS = 3_600_000
 
-/** `maxKeys`: sticky keys remembered at most. */
-export function choosePartition(turn: Turn, step: Placed, maxKeys: number): number {
-  if (step.stickyKey === null) return draw(turn, step, turn.random(), turn.random())
+/** `kernel`: of a step that runs one, see `kernel-of.ts`; `maxKeys`: sticky keys remembered at most. */
+export function choosePartition(turn: Turn, step: Placed, kernel: string | null, maxKeys: number): number {
+  if (step.stickyKey === null) return draw(turn, step.pool, kernel, turn.random(), turn.random())
   const key = `${step.tenant}/${step.pool}/${step.stickyKey}`
   const known = turn.get(STICKY, key)
   const valid =
     known !== undefined && known.expiresAtMs > turn.now && known.workerId === ownerOf(turn, step.pool, known.partition)
   turn.count(valid ? 'sticky_hits' : 'sticky_misses')
-  const partition = valid ? known.partition : draw(turn, step, ...drawnFrom(key))
+  const partition = valid ? known.partition : draw(turn, step.pool, kernel, ...drawnFrom(key))
   const ttlMs = step.stickyTtlMs ?? DEFAULT_TTL_MS
   const expiresAtMs = turn.now + ttlMs
   // a hit moves the expiry only when that is worth a write
@@ -58,7 +56,7 @@ function drawnFrom(key: string): [number, number] {
   return [hash & 0xffff, hash >>> 16]
 }
 
-function draw(turn: Turn, { pool, kernel }: Placed, one: number, other: number): number {
+function draw(turn: Turn, pool: Pool, kernel: string | null, one: number, other: number): number {
   const known = turn.index(WORKER_TABLE).partitions(pool)
   const any = lessLoadedOfTwo(turn, pool, known, one, other)
   if (kernel === null) return any
