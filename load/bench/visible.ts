@@ -1,6 +1,6 @@
 /**
- * From an event to its place in a list: 500 runs a second are posted while somebody asks for the newest ones again and again. A run is seen when the
- * list shows it for the first time, and its end when the list shows it as completed; both count from the instant that the list tells. So the time for asking is in it.
+ * From an event to its place in a list: 500 runs a second are posted while somebody asks for the newest ones and
+ * those that ended last, again and again. Both count from the instant that the list tells to its answer. So the time for asking is in it.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -35,48 +35,35 @@ class Watcher {
   readonly finished = new Map<string, number>()
   readonly asked: number[] = []
   readonly #api: ApiClient
-  readonly #before = new Set<string>()
-  /** When those were accepted that have not been seen to end. */
-  readonly #open = new Map<string, number>()
+  readonly #sinceMs = Date.now()
 
   constructor(api: ApiClient) {
     this.#api = api
   }
 
-  /** What is there by now is not counted. */
-  async begin(): Promise<void> {
-    for (const { run_id: runId } of (await this.#page(null)).runs) this.#before.add(runId)
+  /** The runs accepted last and those that ended last, each as far back as to a page without news, or `all`. What was accepted before the watch began is not counted. */
+  async look(all = false): Promise<void> {
+    await this.#newest(`accepted_from_ms=${this.#sinceMs}`, this.accepted, (run) => run.accepted_at_ms, all)
+    const ended = `accepted_from_ms=${this.#sinceMs}&finished_from_ms=${this.#sinceMs}`
+    await this.#newest(ended, this.finished, (run) => run.finished_at_ms!, all)
   }
 
-  /** The newest runs, as far back as to the last one whose end was not seen yet. */
-  async look(): Promise<void> {
+  async #newest(query: string, seen: Map<string, number>, at: (run: ListedRun) => number, all: boolean): Promise<void> {
     let cursor: string | null = null
     do {
       const began = performance.now()
-      const { runs, next } = await this.#page(cursor)
+      const { runs, next } = await this.#page(query, cursor)
       this.asked.push(performance.now() - began)
-      const oldest = runs.at(-1)
-      const wasNew = oldest !== undefined && !this.#before.has(oldest.run_id) && !this.accepted.has(oldest.run_id)
-      this.#see(runs, Date.now())
-      const goesOn = wasNew || Math.min(...this.#open.values()) <= (oldest?.accepted_at_ms ?? 0)
-      cursor = goesOn ? next : null
+      const now = Date.now()
+      const unseen = runs.filter((run) => !seen.has(run.run_id))
+      for (const run of unseen) seen.set(run.run_id, now - at(run))
+      cursor = all || unseen.length > 0 ? next : null
     } while (cursor !== null)
   }
 
-  #see(runs: readonly ListedRun[], now: number): void {
-    for (const { run_id: runId, accepted_at_ms: acceptedAtMs, finished_at_ms: finishedAtMs } of runs) {
-      if (this.#before.has(runId)) continue
-      if (!this.accepted.has(runId)) {
-        this.accepted.set(runId, now - acceptedAtMs)
-        this.#open.set(runId, acceptedAtMs)
-      }
-      if (finishedAtMs !== null && this.#open.delete(runId)) this.finished.set(runId, now - finishedAtMs)
-    }
-  }
-
-  async #page(cursor: string | null): Promise<{ readonly runs: readonly ListedRun[]; readonly next: string | null }> {
+  async #page(query: string, cursor: string | null): Promise<{ runs: readonly ListedRun[]; next: string | null }> {
     const after = cursor === null ? '' : `&after=${encodeURIComponent(cursor)}`
-    const { status, body } = await this.#api.call('GET', `/api/v1/runs?limit=${PAGE}${after}`)
+    const { status, body } = await this.#api.call('GET', `/api/v1/runs?limit=${PAGE}&${query}${after}`)
     if (status !== 200) throw new Error(`the list answered ${status}: ${JSON.stringify(body)}; expected 200`)
     return { runs: body.runs as ListedRun[], next: (body.next as string | undefined) ?? null }
   }
@@ -90,7 +77,6 @@ async function measure(api: ApiClient, rate: number, seconds: number) {
   await openLoop(one, rate, 3)
   await pause(1_000)
   const watcher = new Watcher(api)
-  await watcher.begin()
   let over = false
   const watching = (async () => {
     while (!over) {
@@ -102,6 +88,7 @@ async function measure(api: ApiClient, rate: number, seconds: number) {
   for (let waited = 0; watcher.finished.size < runs && waited < LAST_LOOKS_MS; waited += 20) await pause(20)
   over = true
   await watching
+  await watcher.look(true)
   const { accepted, finished, asked } = watcher
   if (finished.size < runs) throw new Error(`${finished.size} of ${runs} runs were seen completed; expected all`)
   return {
