@@ -1,4 +1,5 @@
 /** Random flows, in the simulation's own form; the documents given to the product are made from it, and so is what they must lead to. */
+import { SIMULATED_KERNEL } from './device.ts'
 import type { Prng } from './prng.ts'
 
 /** Trouble strikes only inputs whose `n` is below this, so that a replay with a patched input can succeed. */
@@ -120,6 +121,7 @@ function stepDocument(step: ModelStep): object {
     ...common,
     type: step.block,
     with: {
+      ...(step.block === 'kernel' ? { kernel: SIMULATED_KERNEL } : {}),
       behaviour: step.behaviour,
       n: `\${input.n}`,
       value: step.reads === null ? `\${input.n}` : `\${steps.${step.reads}.output}`,

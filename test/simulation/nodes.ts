@@ -8,6 +8,7 @@ import { Node } from '../../topology/node/node.ts'
 import type { Task } from '../../topology/task/task.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { SIMULATED, simulatedBlocks } from './blocks.ts'
+import { simulatedDevice } from './device.ts'
 import { type NodeSettings, nodeSettings } from './node-settings.ts'
 import { executorObserver, taskObserver } from './observers.ts'
 import type { Prng } from './prng.ts'
@@ -170,13 +171,14 @@ export class Nodes {
     const probability = () => (faults.active ? stinginess : 0)
     const intake = new StingyIntake(process.environment, this.#random.fork(name), probability)
     const blocks = simulatedBlocks(process.environment, this.#world.effects)
+    const device = simulatedDevice(process.environment, this.#random.fork(`${name}-device`))
     return new Node({
       log,
       environment: process.environment,
       topology,
       workerId: name,
       tasks: true,
-      pools: SIMULATED.map(({ pool }) => ({ pool, concurrency, blocks })),
+      pools: SIMULATED.map(({ pool }) => ({ pool, concurrency, blocks, ...(pool === 'gpu' ? { device } : {}) })),
       taskObserver: taskObserver(this.#world, name),
       executorObserver: executorObserver(this.#world, name),
       executorOptions: executor,
