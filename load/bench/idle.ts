@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { processCpuUs } from '../measure/process-cpu.ts'
 import { round } from '../measure/statistics.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
 import { freePort } from '../process/free-port.ts'
 import { progress } from './child.ts'
 import { type BenchKafka, newPlace, onLog } from './place.ts'
-
-const TICKS_PER_SECOND = 100
 
 interface Usage {
   readonly cpuSeconds: number
@@ -19,13 +18,12 @@ interface Usage {
 }
 
 function usageOf(pid: number): Usage {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
   const tasks = readdirSync(`/proc/${pid}/task`)
   const wakeUps = tasks.reduce((sum, task) => {
     const status = readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8')
     return sum + Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0)
   }, 0)
-  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND, wakeUps }
+  return { cpuSeconds: processCpuUs(pid) / 1e6, wakeUps }
 }
 
 async function main(): Promise<void> {

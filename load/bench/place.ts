@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LogChoice } from '../../connectors/open-log.ts'
 import { startKafka } from '../kafka/cluster.ts'
+import { processCpuUs } from '../measure/process-cpu.ts'
 
 /** For scripts that are started by a script which has a broker. */
 const BROKERS = 'BENCH_KAFKA_BROKERS'
@@ -78,8 +79,6 @@ export function bytesOnDisk({ folder }: BenchKafka, prefix: string): ReadonlyMap
   return found
 }
 
-const TICKS_PER_SECOND = 100
-
 /** CPU time of the broker so far, in microseconds (Linux). */
 export function brokerCpuUs({ folder }: BenchKafka): number {
   const settings = join(folder, 'node-1', 'server.properties')
@@ -92,6 +91,5 @@ export function brokerCpuUs({ folder }: BenchKafka): number {
   }
   const pid = readdirSync('/proc').find((name) => /^\d+$/.test(name) && isBroker(name))
   if (pid === undefined) throw new Error(`no process runs the broker at ${folder}`)
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1_000_000
+  return processCpuUs(pid)
 }

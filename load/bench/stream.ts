@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { openLoop, payloadOf } from '../measure/driver.ts'
+import { processCpuUs } from '../measure/process-cpu.ts'
 import { median, percentiles, round } from '../measure/statistics.ts'
 import { ApiClient } from '../process/api-client.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
@@ -26,7 +27,7 @@ interface Asked {
   readonly seconds: number
 }
 
-async function measure(url: string, { clients, eventsPerSecond, seconds }: Asked) {
+async function measure({ url, child }: BeamlineProcess, { clients, eventsPerSecond, seconds }: Asked) {
   const api = new ApiClient(url)
   const begun = performance.now()
   const streams = await StreamClients.open(url, clients)
@@ -37,24 +38,16 @@ async function measure(url: string, { clients, eventsPerSecond, seconds }: Asked
       if (status !== 202) throw new Error(`a submission got ${status}; expected 202`)
     }
     const rate = eventsPerSecond / EVENTS_OF_A_RUN
-    await openLoop(one, rate, 2)
-    await pause(500)
+    const warm = await openLoop(one, rate, 2)
+    await allHave(streams, warm.runs)
     streams.latencies.length = 0
-    const before = [...streams.frames]
-    const bytesBefore = streams.bytes
+    const [bytesBefore, cpuBefore] = [streams.bytes, processCpuUs(child.pid!)]
     const { runs } = await openLoop(one, rate, seconds)
-    const expected = runs * EVENTS_OF_A_RUN
-    const missing = (): number => before.filter((count, index) => streams.frames[index]! - count < expected).length
-    for (let waited = 0; missing() > 0 && waited < LAST_EVENTS_MS; waited += 50) await pause(50)
-    const late = missing()
-    if (late > 0 || streams.gone > 0) {
-      throw new Error(
-        `${late} of ${clients} clients lack events of ${expected}, ${streams.gone} were let go; expected none`,
-      )
-    }
+    await allHave(streams, warm.runs + runs)
     return {
       opened_ms: Math.round(openedMs),
       runs,
+      cores: round((processCpuUs(child.pid!) - cpuBefore) / 1e6 / seconds),
       mib_per_s: (streams.bytes - bytesBefore) / 2 ** 20 / seconds,
       latencies: [...streams.latencies],
     }
@@ -64,13 +57,26 @@ async function measure(url: string, { clients, eventsPerSecond, seconds }: Asked
   }
 }
 
+/** @throws unless every client has had every event of the runs in the end, and each once */
+async function allHave(streams: StreamClients, runs: number): Promise<void> {
+  // one frame greets
+  const expected = 1 + runs * EVENTS_OF_A_RUN
+  const others = (): number => streams.frames.filter((frames) => frames !== expected).length
+  for (let waited = 0; others() > 0 && waited < LAST_EVENTS_MS; waited += 50) await pause(50)
+  if (others() === 0 && streams.gone === 0) return
+  const found = `${Math.min(...streams.frames)} to ${Math.max(...streams.frames)}`
+  throw new Error(
+    `${others()} of ${streams.frames.length} clients have ${found} frames; expected ${expected}. ${streams.gone} were let go`,
+  )
+}
+
 async function oneRound(asked: Asked) {
   const dataFolder = mkdtempSync(join(tmpdir(), 'beamline-stream-'))
   const beamline = await BeamlineProcess.start({ dataFolder, port: await freePort() })
   const api = new ApiClient(beamline.url)
   try {
     await api.publish(FLOW)
-    return await measure(beamline.url, asked)
+    return await measure(beamline, asked)
   } finally {
     await api.close()
     await beamline.kill()
@@ -95,12 +101,12 @@ async function main(): Promise<void> {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
   const measured = []
   for (let number = 1; number <= rounds; number++) {
-    const { latencies, opened_ms, mib_per_s, runs } = await oneRound(asked)
+    const { latencies, opened_ms, mib_per_s, runs, cores } = await oneRound(asked)
     const latency = percentiles(latencies)
     progress(
-      `  round ${number}: ${asked.clients} clients open after ${opened_ms} ms; p50 ${latency.p50}, p95 ${latency.p95}, p99 ${latency.p99} ms, ${round(mib_per_s)} MiB/s`,
+      `  round ${number}: ${asked.clients} clients open after ${opened_ms} ms; p50 ${latency.p50}, p95 ${latency.p95}, p99 ${latency.p99} ms, ${round(mib_per_s)} MiB/s, ${cores} cores of Beamline`,
     )
-    measured.push({ opened_ms, runs, mib_per_s: round(mib_per_s), latency })
+    measured.push({ opened_ms, runs, cores, mib_per_s: round(mib_per_s), latency })
   }
   const p95 = median(measured.map(({ latency }) => latency.p95))
   console.log(
