@@ -4,7 +4,8 @@ import { Worker } from 'node:worker_threads'
 import type { Json } from '../../../../schemas/json.ts'
 import { type BlockContext, BlockError } from '../../block.ts'
 import { workerFile } from '../workers/worker-file.ts'
-import type { CustomSetup, FromThread, ToThread } from './protocol.ts'
+import { answerOf } from './answer-blobs.ts'
+import type { BlobQuestion, CustomSetup, FromThread, ToThread } from './protocol.ts'
 
 export interface CustomCall {
   readonly context: BlockContext
@@ -92,7 +93,16 @@ export class CustomThread {
       listener.ended(this, message.reason)
     } else if (message.kind === 'log') this.#calls.get(message.id)?.context.log?.(message.line)
     else if (message.kind === 'progress') this.#calls.get(message.id)?.context.progress?.(message.value)
+    else if (message.kind === 'ask') void this.#answer(message)
     else this.#settle(message, listener)
+  }
+
+  async #answer(question: BlobQuestion): Promise<void> {
+    const call = this.#calls.get(question.id)
+    if (call === undefined) return
+    const answer = await answerOf(call.context, question)
+    const given = answer.outcome.kind === 'got' ? [answer.outcome.bytes.buffer] : []
+    if (this.#calls.has(question.id)) this.#worker.postMessage(answer, given)
   }
 
   #settle(message: FromThread & { readonly kind: 'done' | 'failed' }, listener: CustomThreadListener): void {

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Json } from '../../../../schemas/json.ts'
 import { MAX_LINE_CHARS, MAX_LINES } from '../cpu/script/script-log.ts'
+import { blobQuestions } from './ask-blobs.ts'
 import type { CustomBlock, CustomContext } from './declaration.ts'
 import type { CustomSetup, FromThread, ToThread } from './protocol.ts'
 
@@ -23,11 +24,16 @@ const port = parentPort
 if (port === null) throw new TypeError('this file runs as a worker thread only')
 const tell = (message: FromThread): void => port.postMessage(message)
 const running = new Map<number, AbortController>()
+const questions = blobQuestions(
+  (question, given) => port.postMessage(question, given),
+  (code, message) => new Failure(code, message, null),
+)
 
 const block = await load((workerData as CustomSetup).file)
 if (block !== null) {
   port.on('message', (message: ToThread) => {
     if (message.kind === 'call') void call(block, message)
+    else if (message.kind === 'blob') questions.answered(message)
     else running.get(message.id)?.abort(new DOMException(message.reason, 'AbortError'))
   })
 }
@@ -53,7 +59,9 @@ async function call(block: CustomBlock, { id, input, context }: ToThread & { rea
   const controller = new AbortController()
   running.set(id, controller)
   try {
-    const output = await block.run({ ...context, ...outlets(id), input, signal: controller.signal })
+    const { signal } = controller
+    const blobs = questions.blobsOf(id, signal)
+    const output = await block.run({ ...context, ...outlets(id), blobs, input, signal })
     const text = JSON.stringify(output) ?? 'null'
     if (text.length > MAX_OUTPUT_CHARS) {
       throw new Failure('OUTPUT_TOO_LARGE', `the output has ${text.length} characters as JSON`, null)

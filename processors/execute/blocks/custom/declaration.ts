@@ -2,7 +2,13 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { CUSTOM_TYPE } from '../../../../schemas/flow/block-types.ts'
 import type { Json } from '../../../../schemas/json.ts'
-import { type BlockErrorDef, type BlockExample, type BlockLogLine, COMMON_ERRORS } from '../../block.ts'
+import {
+  type BlobReference,
+  type BlockErrorDef,
+  type BlockExample,
+  type BlockLogLine,
+  COMMON_ERRORS,
+} from '../../block.ts'
 import { describeProblem, inputCheck } from '../../input-check.ts'
 
 /** The default export of a `*.block.ts`, `.block.mts`, `.block.js` or `.block.mjs`. */
@@ -32,6 +38,14 @@ export interface CustomDeclaration {
   readonly concurrency?: number
 }
 
+/** Large values beside the log, whole: up to 64 MiB each. */
+export interface CustomBlobs {
+  /** The content of a blob, by its reference `blob://...`. Throws `BLOB_NOT_FOUND`, `BLOB_TOO_LARGE`, `BLOBS_UNAVAILABLE`. */
+  get(reference: string): Promise<Uint8Array>
+  /** Stores content, durably; the answer is what a step's output names it by. `type`: its media type. */
+  put(content: Uint8Array | string, type?: string | null): Promise<BlobReference>
+}
+
 /** What a custom block is given for one attempt. */
 export interface CustomContext {
   readonly input: Json
@@ -48,6 +62,7 @@ export interface CustomContext {
   readonly signal: AbortSignal
   readonly log: (level: BlockLogLine['level'], message: string) => void
   readonly progress: (value: Json) => void
+  readonly blobs: CustomBlobs
   /** Ends the attempt with a declared code. */
   readonly fail: (code: string, message: string, detail?: Json) => never
 }

@@ -118,6 +118,7 @@ describe('a custom block', () => {
     expect(await block.run(context, { a: 'b' })).toEqual({
       ...{ tenant, runId, stepId, attempt, key, traceparent, assignedAtMs: 5 },
       input: { a: 'b' },
+      blobs: {},
       aborted: false,
       env: ['NODE_NO_WARNINGS'],
     })
