@@ -57,7 +57,7 @@ Off, and nothing of OpenTelemetry loaded, unless \`tracing.endpoint\` (see [conf
 - Ids of the spans of runs and attempts follow from run, step and attempt: spans after a restart join the same trace, and one that is told twice has one id.
 - The blocks \`http\`, \`graphql\`, \`webhook\` and \`kafka.produce\` send \`traceparent\` along, with the attempt as parent. With traces off they pass on what the run came with.
 - A run that replays another links to it. The replay of a dead letter goes on in the same trace. The link of a run that was run again as a whole (\`rerun\`) names the trace of the
-  old run as if that had had no \`traceparent\`; \`beamline.replay_of\` holds its id always.
+  old run as if that had had no \`traceparent\`; the link of the request that asked for it names the trace where that run really is. \`beamline.replay_of\` holds its id always.
 - Spans hold ids, names and codes of errors, and no payload. Failures are sent even where the share of traces (\`tracing.percent\`) or the caller leaves them out.
 
 ## Logs

@@ -140,7 +140,7 @@ function attributesOf({ runId, tenant, flow, version, errorCode }: TracedRun | T
 
 /** One that submits a run without a trace of its own hangs below the run, whose trace it could not know before. */
 function requestSpan(request: TracedRequest, traceId: string): EndedSpan {
-  const { method, route, status, runId, parentSpanId, context } = request
+  const { method, route, status, runId, replayOf, parentSpanId, context } = request
   return {
     name: 'gateway.http.request',
     kind: KINDS.server,
@@ -155,7 +155,11 @@ function requestSpan(request: TracedRequest, traceId: string): EndedSpan {
       'http.response.status_code': status,
       ...(runId === null ? {} : { 'beamline.run_id': runId }),
     },
-    links: [],
+    links: replayOf === null ? [] : [linkTo(replayOf)],
     failed: status >= 500,
   }
+}
+
+function linkTo({ runId, traceparent }: NonNullable<TracedRequest['replayOf']>): EndedSpan['links'][number] {
+  return { traceId: traceIdOfRun(runId, traceparent), spanId: spanIdOfRun(runId) }
 }

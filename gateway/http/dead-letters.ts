@@ -4,7 +4,6 @@ import { type Json, toJsonText } from '../../schemas/json.ts'
 import type { LetterFilter } from '../../schemas/records/dlq.ts'
 import { isTopic } from '../../schemas/topics.ts'
 import type { Environment } from '../../topology/environment.ts'
-import { LogError } from '../../topology/log/port.ts'
 import { anyLetter } from '../../topology/read-model/lists.ts'
 import type { LetterGroup, LetterView } from '../../topology/read-model/port.ts'
 import { API } from '../api/index.ts'
@@ -14,6 +13,7 @@ import { requesterOf, tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
 import { integerOf, oneOf, queryOf } from './query.ts'
+import { recordAt } from './record-at.ts'
 import { recordShown } from './record-json.ts'
 import { route } from './route.ts'
 import { asOfShown } from './run-json.ts'
@@ -21,7 +21,6 @@ import { asOfShown } from './run-json.ts'
 const LETTER_STATUSES = ['open', 'replayed', 'discarded'] as const
 const MAX_LETTER_IDS = 10_000
 const MAX_HISTORY = 50
-const READ_PATIENCE_MS = 2_000
 /** Of a replay id. */
 const MAX_REPLAY_ID = 128
 
@@ -131,19 +130,8 @@ async function getLetter(edge: Edge, request: FastifyRequest): Promise<object> {
 /** `null` if the log has no more of it. */
 async function causeOf(edge: Edge, { topic, partition, offset }: LetterView): Promise<object | null> {
   if (!isTopic(topic) || partition < 0 || partition >= edge.log.partitions) return null
-  const reader = edge.log.read(topic, partition, { offset })
-  const cancel = edge.environment.after(READ_PATIENCE_MS, () => reader.close())
-  try {
-    if (reader.position > offset) return null
-    const [record] = await reader.next(1)
-    return record?.offset === offset ? recordShown(record) : null
-  } catch (error) {
-    if (error instanceof LogError && error.code === 'OFFSET_OUT_OF_RANGE') return null
-    throw error
-  } finally {
-    cancel()
-    reader.close()
-  }
+  const record = await recordAt(edge, topic, partition, offset)
+  return record === null ? null : recordShown(record)
 }
 
 function newReplayId(environment: Environment): string {

@@ -13,7 +13,7 @@ import { idempotencyKeyOf } from './idempotency-key.ts'
 import { route } from './route.ts'
 import { acceptedJson, knownRun } from './runs.ts'
 import { contextOfSubmission } from './submission-context.ts'
-import { traceSubmitted } from './trace.ts'
+import { traceRunAgain, traceSubmitted } from './trace.ts'
 
 const MAX_KEY_LENGTH = 256
 const anyJson: Read<Json> = (value) => value
@@ -93,6 +93,7 @@ async function rerun(edge: Edge, request: FastifyRequest, reply: FastifyReply): 
   const origin = { of: runId, replayId: 'rerun', letterId: '', completed: [] }
   const submitted = await edge.submit(submission, context, origin)
   traceSubmitted(request, submitted.runId)
+  await traceRunAgain(request, edge, run)
   reply.type('application/json; charset=utf-8').code(submitted.repeated ? 200 : 202)
   return reply.send(acceptedJson(submitted, 'accepted'))
 }

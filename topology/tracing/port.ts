@@ -21,6 +21,8 @@ export interface TracedRequest {
   readonly parentSpanId: string | null
   /** A run that was submitted, where the caller has no trace: the request then belongs to the run's. */
   readonly runId: RunId | null
+  /** A run that this request runs again, with what that one came with. */
+  readonly replayOf: { readonly runId: RunId; readonly traceparent: string | null } | null
   readonly method: string
   /** The pattern. */
   readonly route: string

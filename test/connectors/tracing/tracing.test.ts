@@ -10,9 +10,10 @@ import { createLogger } from '../../../connectors/logging/logger.ts'
 import { type BeamlineNode, startBeamline } from '../../../main.ts'
 import type { RunId, StepId } from '../../../schemas/ids.ts'
 import { spanIdOfAttempt, spanIdOfRun } from '../../../schemas/trace-context.ts'
-import { type Collector, startCollector } from './collector.ts'
+import { type Collector, type ReceivedSpan, startCollector } from './collector.ts'
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
+const OTHER_TRACE = '0af7651916cd43dd8448eb211c80319c'
 const CALLER = '00f067aa0ba902b7'
 
 /** What steps call: answers with the first status that is left, then with 200; tells who waits for a call. */
@@ -204,6 +205,16 @@ describe('a run', () => {
     const within = await post(`/api/v1/runs/${failed.run_id}/rerun`, {}, headers)
     const other = await collector.find(({ spanId }) => spanId === spanIdOfRun(within.run_id))
     expect(other).toMatchObject({ traceId: TRACE, links: [{ traceId: before.traceId, spanId: before.spanId }] })
+    const elsewhere = { traceparent: `00-${OTHER_TRACE}-${CALLER}-01` }
+    const last = await post(`/api/v1/runs/${within.run_id}/rerun`, {}, elsewhere)
+    const isRequest = ({ name }: ReceivedSpan) => name === 'gateway.http.request'
+    const request = await collector.find(
+      (span) => isRequest(span) && span.attributes['beamline.run_id'] === last.run_id,
+    )
+    expect(request).toMatchObject({
+      traceId: OTHER_TRACE,
+      links: [{ traceId: TRACE, spanId: other.spanId }],
+    })
   })
 
   it('that came as a record goes on in the trace that its header names', async () => {
