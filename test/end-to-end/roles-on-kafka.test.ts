@@ -15,6 +15,14 @@ steps:
   - { id: c, type: echo, with: "\${steps.b.output}" }
 output: "\${steps.c.output}"
 `
+const KERNEL = `flow: multiply
+steps:
+  - { id: only, type: kernel, with: { kernel: matmul, a: [["\${input.n}", 1]], b: [[2], [3]] } }
+`
+interface Shown {
+  readonly worker_id: string
+  readonly device: { readonly warm_kernels: readonly string[] } | null
+}
 const WAIT = { timeout: 60_000, interval: 100 }
 
 let folder: string
@@ -109,6 +117,36 @@ await describeWithKafka('roles on Kafka', (kafka) => {
     const extra = await Promise.all(Array.from({ length: 4 }, () => spawn({ ...place, roles: 'tasks' })))
     await ready(...extra)
     await runAll(client, 120, 20)
+  })
+
+  it('steps of a kernel go to the process that has it compiled', { timeout: 120_000 }, async () => {
+    const place = { brokers: kafka.bootstrap, prefix: `${kafka.unique('kernels')}.` }
+    const gpu = { ...place, roles: 'execute:gpu', env: { BEAMLINE_GPU_BACKEND: 'cpu' } }
+    const [home, ...workers] = [
+      await spawn({ ...place, roles: 'tasks,gateway,read-model' }),
+      await spawn(gpu),
+      await spawn(gpu),
+    ]
+    await ready(home, ...workers)
+    const client = clientOf(home)
+    await client.publish(KERNEL)
+    const shown = async () => (await client.call('GET', '/api/v1/workers?pool=gpu')).body.workers as readonly Shown[]
+    const told = async () => (await shown()).filter(({ device }) => device !== null)
+    await vi.waitFor(async () => expect(await told()).toHaveLength(2), WAIT)
+    const workerOf = async (n: number): Promise<unknown> => {
+      const { body } = await client.call('POST', '/api/v1/runs?wait=60s', { flow: 'multiply', input: { n } })
+      const { body: run } = await client.call('GET', `/api/v1/runs/${String(body.run_id)}`)
+      expect(run).toMatchObject({ status: 'completed' })
+      return (run.steps as readonly { readonly worker_id: unknown }[])[0]!.worker_id
+    }
+    const first = await workerOf(1)
+    const warm = async () => (await told()).filter(({ device }) => device!.warm_kernels.includes('matmul'))
+    await vi.waitFor(async () => expect(await warm()).toMatchObject([{ worker_id: first }]), WAIT)
+    for (let n = 0; n < 10; n++) expect(await workerOf(n)).toBe(first)
+    // one who leaves is forgotten with its device
+    await workers[0]!.stop()
+    await vi.waitFor(async () => expect(await told()).toHaveLength(1), WAIT)
+    expect(await workerOf(20)).toBe((await told())[0]!.worker_id)
   })
 
   it('two gateways number versions together, and know each their own answers', { timeout: 120_000 }, async () => {
