@@ -43,6 +43,14 @@ const FIELDS = [
 /** Room for the other fields beside the input and metadata. */
 const MAX_BODY_BYTES = 2 * (MAX_INPUT_BYTES + MAX_METADATA_BYTES)
 
+const BACKSLASH = 0x5c
+/** Shorter ones are not worth the look. */
+const LARGE_LENGTH = 8_192
+
+function mayEscape<T>(text: { readonly length: number; includes(part: T): boolean }, backslash: T): boolean {
+  return text.length < LARGE_LENGTH || text.includes(backslash)
+}
+
 /** Reads a submission in its JSON form, as bytes or already parsed. @throws {SubmissionError} */
 export function parseSubmission(source: Uint8Array | Json, context: SubmissionContext): SubmitRun {
   const value = source instanceof Uint8Array ? parseBytes(source) : source
@@ -59,7 +67,7 @@ export function parseSubmission(source: Uint8Array | Json, context: SubmissionCo
     const hint = didYouMean(name, FIELDS) || `; expected one of ${FIELDS.join(', ')}`
     throw new SubmissionError('UNKNOWN_FIELD', name, `unknown field '${name}'${hint}`)
   }
-  return checkSubmission(fields, context)
+  return checkSubmission(fields, context, !(source instanceof Uint8Array) || mayEscape(source, BACKSLASH))
 }
 
 /**
@@ -93,6 +101,7 @@ export function decodeIngest(value: Uint8Array, context: SubmissionContext): Sub
       traceparent: record.traceparent,
     },
     { ...context, nowMs: submittedAtMs },
+    mayEscape(record.input, '\\'),
   )
   const decoded = { ...checked, replyTo, replay }
   parsedInputs.set(decoded, { input: decoded.input, value: input })

@@ -1,7 +1,7 @@
 /** The fields of a submission, each checked, with its JSON names. */
 import { FLOW_NAME_FORM, isFlowName } from '../flow/flow-name.ts'
 import { isRunId, isTenantId } from '../ids.ts'
-import { type Json, type JsonText, toJsonText } from '../json.ts'
+import { type Json, type JsonText, toJsonText, toJsonTextUnescaped } from '../json.ts'
 import type { SubmitRun } from '../records/ingest.ts'
 import type { SubmissionContext } from './ingest-json.ts'
 import { SubmissionError } from './submission-error.ts'
@@ -20,8 +20,8 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 type Fields = { readonly [name: string]: Json | undefined }
 
-/** @throws {SubmissionError} */
-export function checkSubmission(fields: Fields, context: SubmissionContext): SubmitRun {
+/** `escapes`: there may be some in the JSON text that the fields were parsed from. @throws {SubmissionError} */
+export function checkSubmission(fields: Fields, context: SubmissionContext, escapes = true): SubmitRun {
   const headers = context.headers
   const tenant = headers?.tenant_id ?? fields.tenant ?? context.defaultTenant
   const runId = fields.run_id ?? null
@@ -45,7 +45,7 @@ export function checkSubmission(fields: Fields, context: SubmissionContext): Sub
     tenant,
     flow,
     version: integer('version', fields.version, 1, MAX_VERSION),
-    input: payload('input', fields.input ?? null, MAX_INPUT_BYTES),
+    input: payload('input', fields.input ?? null, MAX_INPUT_BYTES, escapes),
     idempotencyKey:
       headers?.idempotency_key === undefined
         ? key('idempotency_key', fields.idempotency_key)
@@ -98,11 +98,11 @@ function traceparent(header: string | undefined, field: Json | undefined): strin
   )
 }
 
-function payload(path: string, value: Json, maxBytes: number): JsonText {
+function payload(path: string, value: Json, maxBytes: number, escapes = true): JsonText {
   if (isDeeper(value, MAX_JSON_DEPTH)) {
     throw new SubmissionError('TOO_DEEP', path, `${path} is nested deeper than ${MAX_JSON_DEPTH} levels`)
   }
-  const text = toJsonText(value)
+  const text = escapes ? toJsonText(value) : toJsonTextUnescaped(value)
   const bytes = sizeAgainst(text, maxBytes)
   if (bytes > maxBytes) {
     throw new SubmissionError('TOO_LARGE', path, `${path} has ${bytes} bytes as JSON; expected at most ${maxBytes}`)

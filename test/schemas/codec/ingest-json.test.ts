@@ -208,6 +208,19 @@ describe('a record of ingest', () => {
     expect(structuredClone(decoded)).toEqual(record)
   })
 
+  test.each([
+    ['without escapes', 'x'.repeat(9_000)],
+    ['with escapes', `"\\\n\u0001${'x'.repeat(9_000)}`],
+    ['with pairs of surrogates', '\ud83d\ude00'.repeat(5_000)],
+  ])('may be large, %s', (_, text) => {
+    const input = { 7: 1, b: [text, { c: text }], text, a: 1e21 }
+    const bytes = Buffer.from(JSON.stringify({ flow: 'f', input }, null, 2))
+    const submitted = parseSubmission(bytes, context)
+    expect(submitted.input === JSON.stringify(input)).toBe(true)
+    const loose = { ...submitted, input: JSON.stringify(input, null, 1) as JsonText }
+    expect((decodeIngest(encodeRecord(loose), context) as SubmitRun).input === JSON.stringify(input)).toBe(true)
+  })
+
   test('in Avro gives its input parsed, as often as it is asked for', () => {
     const decoded = decodeIngest(encodeRecord(fullRecord), context) as SubmitRun
     expect(parsedInputOf(decoded)?.value).toEqual(JSON.parse(fullRecord.input))
