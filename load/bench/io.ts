@@ -80,7 +80,7 @@ async function main(): Promise<void> {
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3))
   const calls = values.quick ? 1_000 : 5_000
   const server = spawn(process.execPath, [new URL('local-server.ts', import.meta.url).pathname], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   const folder = mkdtempSync(join(tmpdir(), 'beamline-io-'))
   mkdirSync(join(folder, DEFAULT_TENANT))

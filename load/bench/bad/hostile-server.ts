@@ -58,6 +58,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   else ANSWERS[(JSON.parse(body) as { messages: { content: string }[] }).messages[0]!.content]!(response)
 }
 
+// whoever started it is gone
+process.stdin.resume().on('end', () => process.exit())
+
 const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy()))
 const raw = createTcpServer((socket) => {
   socket.on('error', () => undefined)

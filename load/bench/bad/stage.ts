@@ -28,7 +28,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'beamline-bad-'))
   layTraps(folder)
   const server = spawn(process.execPath, [new URL('hostile-server.ts', import.meta.url).pathname], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
     env: { ...process.env, NODE_NO_WARNINGS: '1' },
   })
   const [text] = (await once(server.stdout, 'data')) as [Buffer]
