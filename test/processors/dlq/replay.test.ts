@@ -99,7 +99,9 @@ describe('a replay of a run', () => {
     expect(replayed(task, patched('{"to":"Basel"}'))).toEqual([])
     expect(task.replies.at(-1)!.body).toMatchObject({
       ...{ matched: 1, scheduled: 0, refused: 1 },
-      refusals: [{ letter_id: runIdOf(1), code: 'INVALID_INPUT', message: expect.stringMatching(/`input.to` must be object/) }],
+      refusals: [
+        { letter_id: runIdOf(1), code: 'INVALID_INPUT', message: expect.stringMatching(/`input.to` must be object/) },
+      ],
     })
     expect(replayed(task, patched('{"to":{"city":"Basel"}}'))).toEqual([1])
   })
