@@ -42,8 +42,9 @@ async function main(): Promise<void> {
 }
 
 function tell(alone: PressureResult['good'], beside: PressureResult): void {
-  const { count, seconds, codes, surprises, memoryMb, good } = beside
-  progress(`  ${count} bad inputs in ${seconds} s; memory ${memoryMb.tenths.join(' ')} MiB`)
+  const { count, seconds, codes, surprises, memoryMb, liveMb, good } = beside
+  const live = liveMb === null ? '' : `; in use ${liveMb.before} MiB before, ${liveMb.after} after`
+  progress(`  ${count} bad inputs in ${seconds} s; memory ${memoryMb.tenths.join(' ')} MiB${live}`)
   for (const [group, found] of Object.entries(codes)) progress(`  ${group}: ${JSON.stringify(found)}`)
   for (const surprise of surprises) progress(`  not as expected: ${surprise}`)
   for (const [group, { p50, p99, count: calls }] of Object.entries(good))

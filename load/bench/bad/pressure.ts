@@ -13,6 +13,8 @@ export interface PressureResult {
   readonly surprises: readonly string[]
   /** Resident memory of this process in MiB, its median over the first and the last quarter, and over each tenth. */
   readonly memoryMb: { readonly first: number; readonly last: number; readonly tenths: readonly number[] }
+  /** What the process has really in use, before and after, in MiB; `null` where garbage cannot be collected on demand. */
+  readonly liveMb: { readonly before: number; readonly after: number } | null
   /** Latency of the good steps, in milliseconds. */
   readonly good: { readonly [group: string]: Percentiles & { readonly count: number } }
 }
@@ -41,10 +43,13 @@ export async function underPressure(stage: Stage, count: number, inFlight: numbe
       memory.push(process.memoryUsage.rss() / 2 ** 20)
     }
   }
+  const before = liveMb()
   const beside = trickle(stage)
   const began = performance.now()
   await Promise.all(Array.from({ length: inFlight }, caller))
   const seconds = (performance.now() - began) / 1_000
+  const good = await beside.end()
+  const after = liveMb()
   const quarter = Math.ceil(memory.length / 4)
   const middle = (samples: readonly number[]): number => Math.round(percentiles(samples).p50)
   const tenth = (at: number): number => Math.floor((memory.length * at) / 10)
@@ -55,8 +60,16 @@ export async function underPressure(stage: Stage, count: number, inFlight: numbe
     codes,
     surprises,
     memoryMb: { first: middle(memory.slice(0, quarter)), last: middle(memory.slice(-quarter)), tenths },
-    good: await beside.end(),
+    liveMb: before === null || after === null ? null : { before, after },
+    good,
   }
+}
+
+function liveMb(): number | null {
+  if (globalThis.gc === undefined) return null
+  globalThis.gc()
+  const { heapUsed, external } = process.memoryUsage()
+  return Math.round((heapUsed + external) / 2 ** 20)
 }
 
 /** Good steps of every kind, one after the other, alone for some time. */
