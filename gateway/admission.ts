@@ -17,8 +17,8 @@ export interface AdmissionLimits {
   readonly maxUnfinishedRuns?: number
   /** Default 500,000. */
   readonly maxUndecided?: number
-  /** Told of each admission, with the undecided submissions as a part of their bound, 0..1, and how many were admitted. */
-  readonly onAdmitted?: (backlog: number, submissions: number) => void
+  /** Told of each admission: the submissions that are not decided, the bound of them, and how many were admitted. */
+  readonly onAdmitted?: (undecided: number, maxUndecided: number, submissions: number) => void
 }
 
 const RETRY_AFTER_LOG_S = 5
@@ -56,7 +56,7 @@ export function createAdmission(
         maxUnfinishedRuns,
       )
     }
-    onAdmitted?.(undecided / maxUndecided, submissions)
+    onAdmitted?.(undecided, maxUndecided, submissions)
     return ADMIT
   }
 }

@@ -339,7 +339,7 @@ class Beamline {
       metrics: this.#metrics,
       admission: createAdmission(log, load, {
         ...this.#config.admission,
-        onAdmitted: (backlog, submissions) => this.#intake.arrived(backlog, submissions),
+        onAdmitted: (undecided, most, submissions) => this.#intake.arrived(undecided, most, submissions),
       }),
       isReady: () => this.#isReady(),
       waitsFor: () => this.#reason(),

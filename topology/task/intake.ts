@@ -21,10 +21,20 @@ const SAVED_MS = 4
 /** The rush may be over by then. */
 const MOST_RETRY_MS = 20
 
+/** Or, on a machine that is slower than that: submissions a second, of which decisions that had all the time they wanted left so large a part, in this time, beyond this many. */
+const LEAST_RATE = 1_500
+const LEFT_PART = 1 / 3
+const WATCH_MS = 500
+const LEAST_LEFT = 1_000
+/** Then intake counts as hot for so long, and it is looked again. */
+const RUSH_MS = 4_000
+
 export class Intake {
   readonly #environment: Environment
   #windowStart = Number.NEGATIVE_INFINITY
   #arrivals = 0
+  /** Since when it is watched whether decisions keep up, what has arrived since, and how many waited then. */
+  #watch = { from: Number.NEGATIVE_INFINITY, arrivals: 0, waiting: 0 }
   #hotUntil = Number.NEGATIVE_INFINITY
   #allowanceMs = SAVED_MS
   #refilledAt = 0
@@ -34,19 +44,35 @@ export class Intake {
     this.#environment = environment
   }
 
-  /** Submissions have come in. `backlog`: those not decided yet, as a part of the most that may wait, 0..1. */
-  arrived(backlog: number, submissions = 1): void {
-    this.#share = shareAt(backlog)
+  /** Submissions have come in, while `waiting` of `most` that may wait are not decided. */
+  arrived(waiting: number, most: number, submissions = 1): void {
+    this.#share = shareAt(waiting / most)
     const now = this.#environment.monotonic()
     if (now - this.#windowStart > WINDOW_MS) {
       this.#windowStart = now
       this.#arrivals = 0
     }
     this.#arrivals += submissions
+    if (this.#fallsBehind(now, waiting, submissions)) this.#hotUntil = now + RUSH_MS
     if (this.#arrivals < HOT_ARRIVALS) return
     // many that come as one stand for as long as they would have taken to come one by one
     const standsForMs = Math.min(MOST_HOT_MS, (submissions / HOT_ARRIVALS) * WINDOW_MS)
     this.#hotUntil = Math.max(this.#hotUntil, now + 2 * WINDOW_MS + standsForMs)
+  }
+
+  /** Whether decisions, unhindered, were left behind by what came in since the watch began. */
+  #fallsBehind(now: number, waiting: number, submissions: number): boolean {
+    const { from, arrivals, waiting: before } = this.#watch
+    const ms = now - from
+    const isHot = now < this.#hotUntil
+    if (!isHot && ms < WATCH_MS) {
+      this.#watch.arrivals += submissions
+      return false
+    }
+    this.#watch = { from: now, arrivals: submissions, waiting }
+    // a watch that nothing ended for long tells of calm
+    if (isHot || ms > 2 * WATCH_MS || waiting < LEAST_LEFT) return false
+    return arrivals >= (LEAST_RATE * ms) / 1_000 && waiting - before >= arrivals * LEFT_PART
   }
 
   /** Milliseconds that may be spent on `ingest` now; not positive: come back after {@link retryMs}. */

@@ -18,15 +18,17 @@ function setup() {
       now += ms
     },
     heat(backlog: number) {
-      for (let i = 0; i < 200; i++) intake.arrived(backlog)
+      for (let i = 0; i < 200; i++) intake.arrived(backlog * MOST, MOST)
     },
   }
 }
 
+const MOST = 500_000
+
 describe('Intake', () => {
   it('bounds nothing while submissions come slowly', () => {
     const { intake } = setup()
-    intake.arrived(0)
+    intake.arrived(0, MOST)
     expect(intake.allowanceMs()).toBe(Number.POSITIVE_INFINITY)
   })
 
@@ -65,5 +67,42 @@ describe('Intake', () => {
     heat(0)
     expect(intake.allowanceMs()).toBeLessThan(Number.POSITIVE_INFINITY)
     expect(intake.retryMs).toBeLessThanOrEqual(100)
+  })
+
+  /** Feeds submissions, of which those beyond what decisions manage stay; answers for how many of the milliseconds intake was hot. */
+  function feeder(waiting: number) {
+    const { intake, pass } = setup()
+    return (perSecond: number, decidedPerSecond: number, forMs: number): number => {
+      let hot = 0
+      for (let ms = 0; ms < forMs; ms += 5) {
+        const bounded = intake.allowanceMs() < Number.POSITIVE_INFINITY
+        waiting = Math.max(0, waiting + (perSecond - (bounded ? 0 : decidedPerSecond)) / 200)
+        for (let i = 0; i < perSecond / 200; i++) intake.arrived(waiting, MOST)
+        if (bounded) hot += 5
+        pass(5)
+      }
+      return hot
+    }
+  }
+
+  it('goes before decisions that fall behind, however slow the machine', () => {
+    expect(feeder(0)(4_000, 1_500, 20_000)).toBeGreaterThan(15_000)
+  })
+
+  it.each([
+    ['decisions keep up', 4_000, 4_500, 0],
+    ['a backlog is being worked off', 4_000, 5_000, 50_000],
+    ['they nearly keep up', 4_000, 3_000, 0],
+    ['few come', 1_000, 200, 50_000],
+  ])('does not while %s', (_what, perSecond, decidedPerSecond, before) => {
+    expect(feeder(before)(perSecond, decidedPerSecond, 20_000)).toBe(0)
+  })
+
+  it('looks again after a while, and lets go when decisions would keep up', () => {
+    const feed = feeder(0)
+    feed(4_000, 1_000, 3_000)
+    expect(feed(4_000, 1_000, 1_000)).toBe(1_000)
+    feed(2_000, 6_000, 5_000)
+    expect(feed(2_000, 6_000, 60_000)).toBe(0)
   })
 })
