@@ -1,5 +1,5 @@
 /**
- * `POST /api/v1/runs` accepted per second, beside bare Fastify with the same body, in alternating rounds; the load comes from this process. Once with runs
+ * `POST /api/v1/runs` accepted per second, beside bare Fastify with the same body, each round between two of bare Fastify; the load comes from this process. Once with runs
  * that are executed to their end meanwhile by the same process, once with runs that only wait, which is the cost of acceptance alone.
  */
 import { spawn } from 'node:child_process'
@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import autocannon from 'autocannon'
 import { payloadOf } from '../measure/driver.ts'
@@ -55,11 +56,24 @@ async function beamlineRound(flow: FlowName, seconds: number): Promise<Sample> {
   try {
     await client.publish(FLOWS[flow])
     await load(beamline.url, flow, 1)
+    await begun(client)
     return await load(beamline.url, flow, seconds)
   } finally {
     await client.close()
     await beamline.kill()
     rmSync(dataFolder, { recursive: true, force: true })
+  }
+}
+
+/** Nothing of the warm-up is left to be begun or executed. */
+async function begun(client: ApiClient): Promise<void> {
+  for (let before = -1; ; ) {
+    const { body } = await client.call('GET', '/api/v1/runs?status=running&waiting_for=worker&limit=1')
+    const { body: counted } = await client.call('GET', '/api/v1/runs/counts')
+    const { total } = counted as { readonly total: number }
+    if ((body.runs as unknown[]).length === 0 && total === before) return
+    before = total
+    await pause(200)
   }
 }
 
@@ -84,18 +98,29 @@ async function main(): Promise<void> {
   const seconds = values.quick ? 3 : 8
   const executed: Sample[] = []
   const waiting: Sample[] = []
-  const bare: Sample[] = []
+  const bare: Sample[] = [await fastifyRound(seconds)]
   for (let number = 1; number <= rounds; number++) {
-    bare.push(await fastifyRound(seconds))
     executed.push(await beamlineRound('bench-echo', seconds))
+    bare.push(await fastifyRound(seconds))
     waiting.push(await beamlineRound('bench-wait', seconds))
-    const [echo, wait, yardstick] = [executed, waiting, bare].map((samples) => samples.at(-1)!.accepted_per_s)
-    progress(`  round ${number}: ${echo} accepted/s and executed, ${wait}/s that wait, bare Fastify ${yardstick}/s`)
+    bare.push(await fastifyRound(seconds))
+    const [echo, wait] = [executed, waiting].map((samples) => samples.at(-1)!.accepted_per_s)
+    const yardsticks = bare.slice(-3).map((sample) => sample.accepted_per_s)
+    progress(
+      `  round ${number}: ${echo} accepted/s and executed, ${wait}/s that wait, bare Fastify ${yardsticks.join(', ')}/s`,
+    )
   }
   const rate = (samples: readonly Sample[]): number => median(samples.map((sample) => sample.accepted_per_s))
-  // round by round: a shared host may be half as fast from one minute to the next
-  const ratio = (samples: readonly Sample[]): number =>
-    round(median(samples.map((sample, index) => sample.accepted_per_s / bare[index]!.accepted_per_s)))
+  // beside the bare rounds before and after it: a shared host may be half as fast from one minute to the next
+  const ratio = (samples: readonly Sample[], first: number): number =>
+    round(
+      median(
+        samples.map(({ accepted_per_s: accepted }, index) => {
+          const at = 2 * index + first
+          return (2 * accepted) / (bare[at]!.accepted_per_s + bare[at + 1]!.accepted_per_s)
+        }),
+      ),
+    )
   console.log(
     JSON.stringify({
       connections: CONNECTIONS,
@@ -103,8 +128,8 @@ async function main(): Promise<void> {
       bare_fastify_per_s: rate(bare),
       executed_per_s: rate(executed),
       waiting_per_s: rate(waiting),
-      ratio_executed: ratio(executed),
-      ratio_waiting: ratio(waiting),
+      ratio_executed: ratio(executed, 0),
+      ratio_waiting: ratio(waiting, 1),
       rounds: { bare, executed, waiting },
     }),
   )
