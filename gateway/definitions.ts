@@ -29,12 +29,10 @@ export class Definitions {
   readonly #logger: Logger
   readonly #follower: Follower
   readonly #environment: Environment
-  /** By tenant and flow; versions ascending. */
-  readonly #flows = new Map<string, Map<number, KnownFlow>>()
+  /** By tenant and name. */
+  readonly #flows = new Map<TenantId, Map<string, KnownVersions>>()
   /** By tenant, flow and version. */
   readonly #deprecated = new Map<string, FlowDeprecated>()
-  /** The version that runs get which name none. */
-  readonly #current = new Map<string, number>()
   readonly #tenants = new Map<TenantId, TenantChanged>()
   readonly #waiting = new Set<() => void>()
   #closed = false
@@ -60,29 +58,28 @@ export class Definitions {
 
   /** `version` `null`: the latest that is not deprecated. */
   flow(tenant: TenantId, flow: string, version: number | null): FlowVersion | undefined {
-    const key = flowKey(tenant, flow)
-    return this.#flows.get(key)?.get(version ?? this.#current.get(key)!)
+    const known = this.#flows.get(tenant)?.get(flow)
+    return known?.versions.get(version ?? known.current)
   }
 
   /** Versions of a flow, ascending. */
   versions(tenant: TenantId, flow: string): readonly FlowPublished[] {
-    const versions = this.#flows.get(flowKey(tenant, flow))
+    const versions = this.#flows.get(tenant)?.get(flow)?.versions
     return [...(versions?.values() ?? [])].map((known) => known.record).sort((a, b) => a.version - b.version)
   }
 
   /** The latest version of each flow of the tenant, by name. */
   flows(tenant: TenantId): readonly FlowPublished[] {
     const found: FlowPublished[] = []
-    for (const versions of this.#flows.values()) {
-      const { record } = versions.get(Math.max(...versions.keys()))!
-      if (record.tenant === tenant) found.push(record)
+    for (const { versions } of this.#flows.get(tenant)?.values() ?? []) {
+      found.push(versions.get(Math.max(...versions.keys()))!.record)
     }
     return found.sort((a, b) => (a.flow < b.flow ? -1 : 1))
   }
 
   /** The change that deprecated a version, if it is. */
-  deprecation({ tenant, flow, version }: Pick<FlowPublished, 'tenant' | 'flow' | 'version'>): FlowDeprecated | null {
-    return this.#deprecated.get(`${flowKey(tenant, flow)}/${version}`) ?? null
+  deprecation(version: Version): FlowDeprecated | null {
+    return this.#deprecated.get(versionKey(version)) ?? null
   }
 
   tenant(tenant: TenantId): TenantChanged | undefined {
@@ -142,27 +139,32 @@ export class Definitions {
   }
 
   #addFlow(record: FlowPublished): void {
-    const key = flowKey(record.tenant, record.flow)
-    const versions = this.#flows.get(key) ?? new Map<number, KnownFlow>()
-    this.#flows.set(key, versions)
-    if (versions.has(record.version)) return
-    versions.set(record.version, new KnownFlow(record))
-    if (this.deprecation(record) === null) this.#current.set(key, Math.max(this.#current.get(key) ?? 0, record.version))
+    const known = this.#versions(record)
+    if (known.versions.has(record.version)) return
+    known.versions.set(record.version, new KnownFlow(record))
+    if (this.deprecation(record) === null) known.current = Math.max(known.current, record.version)
   }
 
   #deprecate(record: FlowDeprecated): void {
-    const key = flowKey(record.tenant, record.flow)
-    const at = `${key}/${record.version}`
-    const known = this.#deprecated.get(at)
-    if (known !== undefined && known.changedAtMs > record.changedAtMs) return
+    const at = versionKey(record)
+    const before = this.#deprecated.get(at)
+    if (before !== undefined && before.changedAtMs > record.changedAtMs) return
     if (record.deprecated) this.#deprecated.set(at, record)
     else this.#deprecated.delete(at)
-    this.#choose(key)
+    const { tenant, flow } = record
+    const known = this.#versions(record)
+    const usable = [...known.versions.keys()].filter(
+      (version) => !this.#deprecated.has(versionKey({ tenant, flow, version })),
+    )
+    known.current = Math.max(0, ...usable)
   }
 
-  #choose(key: string): void {
-    const versions = [...(this.#flows.get(key)?.keys() ?? [])]
-    this.#current.set(key, Math.max(0, ...versions.filter((version) => !this.#deprecated.has(`${key}/${version}`))))
+  #versions({ tenant, flow }: Pick<FlowPublished, 'tenant' | 'flow'>): KnownVersions {
+    const flows = this.#flows.get(tenant) ?? new Map<string, KnownVersions>()
+    this.#flows.set(tenant, flows)
+    const known = flows.get(flow) ?? { versions: new Map<number, KnownFlow>(), current: 0 }
+    flows.set(flow, known)
+    return known
   }
 
   #read(record: LogRecord): void {
@@ -181,6 +183,13 @@ export class Definitions {
   }
 }
 
+interface KnownVersions {
+  /** Ascending. */
+  readonly versions: Map<number, KnownFlow>
+  /** The one that runs get which name none; 0: all are deprecated. */
+  current: number
+}
+
 class KnownFlow implements FlowVersion {
   readonly record: FlowPublished
   #compiled: CompiledFlow | null = null
@@ -195,6 +204,8 @@ class KnownFlow implements FlowVersion {
   }
 }
 
-function flowKey(tenant: TenantId, flow: string): string {
-  return `${tenant}/${flow}`
+type Version = Pick<FlowPublished, 'tenant' | 'flow' | 'version'>
+
+function versionKey({ tenant, flow, version }: Version): string {
+  return `${tenant}/${flow}/${version}`
 }

@@ -1,6 +1,6 @@
 /**
- * What readers cost the engine: a closed loop of 64 runs in flight, in alternation without readers and with them. Readers are a process of their own: some follow every event,
- * and lists are asked for at a steady rate. The gateway and the read model are part of the measured process in both. `cpu_ratio` compares what a run costs the thread that decides,
+ * What readers cost the engine: a closed loop of 64 runs in flight, in alternation without readers and with them. Readers are a process of their own: some follow what
+ * happens to one flow, which all the while is run at a steady rate of about 500 events a second (or, with `--follow all`, every event of the loop too), and lists are asked for. The gateway and the read model are part of the measured process in both. `cpu_ratio` compares what a run costs the thread that decides,
  * which others on the machine do not change.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -20,6 +20,9 @@ import { BenchClient } from './client.ts'
 import { echoChain } from './flow-documents.ts'
 
 const FLOW = 'echo-3'
+/** The flow that is followed: four or five events a run. */
+const WATCHED = 'echo-1'
+const WATCHED_PER_S = 110
 const STEPS = 3
 const IN_FLIGHT = 64
 const PAYLOAD_BYTES = 1024
@@ -29,6 +32,8 @@ interface Asked {
   readonly rounds: number
   readonly clients: number
   readonly perSecond: number
+  /** Of the stream. */
+  readonly query: string
 }
 
 interface ReadersReport {
@@ -43,9 +48,9 @@ class Readers {
   readonly #child: ChildProcess
   readonly #lines: AsyncIterator<string>
 
-  private constructor(url: string, { clients, perSecond }: Asked) {
+  private constructor(url: string, { clients, perSecond, query }: Asked) {
     const script = new URL('reading.ts', import.meta.url).pathname
-    this.#child = spawn(process.execPath, [script, url, String(clients), String(perSecond)], {
+    this.#child = spawn(process.execPath, [script, url, String(clients), String(perSecond), query], {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, NODE_NO_WARNINGS: '1' },
     })
@@ -102,12 +107,24 @@ async function measure(url: string, client: BenchClient, asked: Asked) {
   return rounds
 }
 
+/** Runs of the watched flow, until it is called. */
+function runSteadily(client: BenchClient): () => Promise<void> {
+  const begun: Promise<unknown>[] = []
+  const input = toJsonText(payloadOf(PAYLOAD_BYTES, 0))
+  const timer = setInterval(() => begun.push(client.run(WATCHED, input)), 1000 / WATCHED_PER_S)
+  return async () => {
+    clearInterval(timer)
+    await Promise.all(begun)
+  }
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
-      clients: { type: 'string', default: '10' },
+      clients: { type: 'string', default: '100' },
+      follow: { type: 'string', default: 'flow' },
       questions: { type: 'string', default: '20' },
     },
   })
@@ -116,17 +133,31 @@ async function main(): Promise<void> {
     rounds: Number(values.rounds ?? (values.quick ? 2 : 5)),
     clients: Number(values.clients),
     perSecond: Number(values.questions),
+    query: values.follow === 'all' ? '' : `?flow=${WATCHED}`,
   }
   const dataFolder = mkdtempSync(join(tmpdir(), 'beamline-readers-'))
   const node = await startBeamline({ dataFolder, port: await freePort() })
   const client = new BenchClient(node.log)
   try {
     await client.publish(FLOW, echoChain(FLOW, STEPS))
+    await client.publish(WATCHED, echoChain(WATCHED, 1))
+    const stop = runSteadily(client)
     const rounds = await measure(node.url!, client, asked)
+    await stop()
     const ratio = median(rounds.map((result) => result.ratio))
     const cpuRatio = median(rounds.map((result) => result.cpuRatio))
     const { clients: followers, perSecond: questions_per_s } = asked
-    console.log(JSON.stringify({ followers, questions_per_s, steps: STEPS, ratio, cpu_ratio: cpuRatio, rounds }))
+    console.log(
+      JSON.stringify({
+        followers,
+        follow: values.follow,
+        questions_per_s,
+        steps: STEPS,
+        ratio,
+        cpu_ratio: cpuRatio,
+        rounds,
+      }),
+    )
   } finally {
     await client.close()
     await node.close()

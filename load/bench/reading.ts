@@ -1,5 +1,5 @@
 /**
- * Readers of a gateway, as a process of their own that goes on until its input ends: `CLIENTS` follow the stream of events, and lists, counts and single runs are
+ * Readers of a gateway, as a process of their own that goes on until its input ends: `CLIENTS` follow the stream of events (those of `QUERY`), and lists, counts and single runs are
  * asked for at a steady rate, as consoles do. Says `ready` once all follow, and at the end as JSON how it went.
  */
 import { once } from 'node:events'
@@ -15,8 +15,8 @@ const QUESTIONS = [
   '/api/v1/runs?status=failed&limit=50',
 ]
 
-async function main(url: string, clients: number, perSecond: number): Promise<void> {
-  const streams = await StreamClients.open(url, clients)
+async function main(url: string, clients: number, perSecond: number, query: string): Promise<void> {
+  const streams = await StreamClients.open(url, clients, query)
   const api = new ApiClient(url, 8)
   console.log('ready')
   const asked: number[] = []
@@ -51,5 +51,5 @@ async function main(url: string, clients: number, perSecond: number): Promise<vo
   await api.close()
 }
 
-const [url, clients, perSecond] = process.argv.slice(2)
-await main(url!, Number(clients), Number(perSecond))
+const [url, clients, perSecond, query] = process.argv.slice(2)
+await main(url!, Number(clients), Number(perSecond), query!)

@@ -19,11 +19,10 @@ export class StreamClients {
   readonly #closers: (() => void)[] = []
   #closing = false
 
-  /** Resolves once every client has had its first frame. @throws when one cannot connect */
-  static async open(url: string, count: number): Promise<StreamClients> {
+  /** `query`: which events, e.g. `?flow=a`. Resolves once every client has had its first frame. @throws when one cannot connect */
+  static async open(url: string, count: number, query = ''): Promise<StreamClients> {
     const clients = new StreamClients()
-    const { hostname, port } = new URL(url)
-    await Promise.all(Array.from({ length: count }, (_, index) => clients.#open(hostname, Number(port), index)))
+    await Promise.all(Array.from({ length: count }, (_, index) => clients.#open(new URL(url), query, index)))
     return clients
   }
 
@@ -32,13 +31,13 @@ export class StreamClients {
     for (const close of this.#closers) close()
   }
 
-  #open(host: string, port: number, index: number): Promise<void> {
-    const socket = connect(port, host)
+  #open({ hostname, port }: URL, query: string, index: number): Promise<void> {
+    const socket = connect(Number(port), hostname)
     this.#closers.push(() => socket.destroy())
     this.frames[index] = 0
     const count = frameCounter()
     const read = index % ONE_READ_IN === 0 ? this.#reader() : null
-    socket.write(`GET /api/v1/stream HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
+    socket.write(`GET /api/v1/stream${query} HTTP/1.1\r\nhost: ${hostname}\r\n\r\n`)
     return new Promise((resolve, reject) => {
       socket.on('error', (error) => (this.#closing ? resolve() : reject(error)))
       socket.on('close', () => {

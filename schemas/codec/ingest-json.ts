@@ -143,12 +143,15 @@ function parseBytes(bytes: Uint8Array): Json {
     const message = `the submission is not valid UTF-8 at byte ${invalidUtf8At(bytes)}; expected UTF-8 text`
     throw new SubmissionError('INVALID_UTF8', '', message)
   }
-  const deep = tooDeepAt(bytes, MAX_JSON_DEPTH)
-  if (deep >= 0) {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    // what has no end is often too deep, and would be searched for its fault level by level
+    const deep = tooDeepAt(bytes, MAX_JSON_DEPTH)
+    if (deep < 0) return parseText(text, '')
     const message = `lists and objects are nested deeper than ${MAX_JSON_DEPTH} levels at byte ${deep}`
     throw new SubmissionError('TOO_DEEP', '', message)
   }
-  return parseText(text, '')
 }
 
 function parseText(text: string, path: string): Json {

@@ -173,8 +173,8 @@ describe('refused', () => {
       /half of a surrogate pair/,
     ],
     ['half a pair in a name', '{"flow":"a","input":{"\\udfff":1}}', 'LONE_SURROGATE', 'input', /half/],
-    ['10,000 levels', `{"flow":"a","input":${nested(10_000)}}`, 'TOO_DEEP', '', /deeper than 100 levels at byte 119/],
-    ['10,000 levels that do not end', '{"flow":'.repeat(10_000), 'TOO_DEEP', '', /deeper than 100/],
+    ['10,000 levels', `{"flow":"a","input":${nested(10_000)}}`, 'TOO_DEEP', 'input', /deeper than 100 levels/],
+    ['10,000 levels that do not end', '{"flow":'.repeat(10_000), 'TOO_DEEP', '', /deeper than 100 levels at byte 800/],
   ])('%s', (_, source, code, path, message) => {
     const parse = () => parseSubmission(Buffer.from(source), context)
     expect(parse).toThrow(SubmissionError)
