@@ -5,7 +5,7 @@ import type { LogReader } from '../../topology/log/port.ts'
 import type { RunView } from '../../topology/read-model/port.ts'
 import { API } from '../api/index.ts'
 import { RequestError } from '../errors.ts'
-import { liveEventOf } from '../live/live-event.ts'
+import { isFinal, liveEventOf } from '../live/live-event.ts'
 import { tenantOf } from './context.ts'
 import type { Edge } from './edge.ts'
 import { integerOf, queryOf, refuse } from './query.ts'
@@ -19,6 +19,8 @@ const READ_PATIENCE_MS = 2_000
 const LOOK_AGAIN_MS = 20
 /** Clocks of those who decide and those who store may differ. */
 const CLOCK_MARGIN_MS = 10_000
+/** What was decided may be stored later: the process may have stood still in between. */
+const STORED_WITHIN_MS = 60_000
 
 export function registerRunEvents(app: FastifyInstance, edge: Edge): void {
   route(app, API.runEvents, (request, reply) => runEvents(edge, request, reply))
@@ -62,7 +64,7 @@ async function collect(edge: Edge, reader: LogReader, runId: RunId, run: RunView
     late = true
     reader.close()
   })
-  const lastMs = run.finishedAtMs === null ? Number.POSITIVE_INFINITY : run.finishedAtMs + CLOCK_MARGIN_MS
+  let lastMs = run.finishedAtMs === null ? Number.POSITIVE_INFINITY : run.finishedAtMs + STORED_WITHIN_MS
   let position = reader.position
   try {
     for (let looked = 0; looked < MAX_LOOKED_AT; ) {
@@ -78,6 +80,8 @@ async function collect(edge: Edge, reader: LogReader, runId: RunId, run: RunView
         const event = liveEventOf(record)
         if (event?.runId !== runId || event.tenant !== run.tenant) continue
         events.push(event.json)
+        // What is told of a run after its end, as of its letter, comes with the end.
+        if (isFinal(event.kind)) lastMs = record.timestampMs + CLOCK_MARGIN_MS
         if (events.length === limit) return { events, next: position < end ? position : null }
       }
     }

@@ -39,6 +39,12 @@ export function statusAfter(kind: EventKind): RunStatus | null {
   }
 }
 
+/** Whether a run has ended with it. */
+export function isFinal(kind: EventKind): boolean {
+  const status = statusAfter(kind)
+  return status !== null && status !== 'accepted' && status !== 'running'
+}
+
 /** `null` for a record that is no event this version knows: a stream passes over it. */
 export function liveEventOf(record: LogRecord): LiveEvent | null {
   const message = record.message ?? decoded(record.value)

@@ -11,7 +11,7 @@ import { payloadOf } from '../measure/driver.ts'
 import { median, round } from '../measure/statistics.ts'
 import { ApiClient } from '../process/api-client.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 import { progress } from './child.ts'
 
 const FLOW = 'flow: bench-wait\nsteps:\n  - id: only\n    type: wait\n    with: { for: 24h }\n'

@@ -14,7 +14,7 @@ import { payloadOf } from '../measure/driver.ts'
 import { median, round } from '../measure/statistics.ts'
 import { ApiClient } from '../process/api-client.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 import { progress } from './child.ts'
 
 /** Enough that neither side waits for the other: throughput, not the latency of a group commit, is compared. */

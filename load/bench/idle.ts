@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { processCpuUs } from '../measure/process-cpu.ts'
 import { round } from '../measure/statistics.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 import { progress } from './child.ts'
 import { type BenchKafka, newPlace, onLog } from './place.ts'
 

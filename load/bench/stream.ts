@@ -12,7 +12,7 @@ import { processCpuUs } from '../measure/process-cpu.ts'
 import { median, percentiles, round } from '../measure/statistics.ts'
 import { ApiClient } from '../process/api-client.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 import { progress } from './child.ts'
 import { StreamClients } from './stream-clients.ts'
 

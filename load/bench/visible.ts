@@ -13,7 +13,7 @@ import { startPostgres } from '../postgres/cluster.ts'
 import { findPostgres } from '../postgres/find-postgres.ts'
 import { ApiClient } from '../process/api-client.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 import { progress } from './child.ts'
 
 const FLOW = 'flow: bench-echo\nsteps:\n  - id: only\n    type: echo\n    with: "${input}"\n'

@@ -4,7 +4,7 @@ import { realEnvironment } from '../../connectors/environment.ts'
 import { connectKafka } from '../../connectors/kafka-client/client.ts'
 import type { KafkaClient } from '../../connectors/kafka-client/contract.ts'
 import { type KafkaCluster, startKafka } from '../kafka/cluster.ts'
-import { freePorts } from '../kafka/free-ports.ts'
+import { freePorts } from '../process/free-ports.ts'
 import { type ChaosProxy, startProxy } from './proxy.ts'
 
 export const NODES = [1, 2, 3] as const

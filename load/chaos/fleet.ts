@@ -3,8 +3,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { freePorts } from '../kafka/free-ports.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
+import { freePort, freePorts } from '../process/free-ports.ts'
 
 export interface FleetOptions {
   readonly folder: string
@@ -64,8 +64,7 @@ export class Fleet {
 
   /** A process more; not waited for. */
   async join(name: string, roles: string): Promise<Member> {
-    const [port] = await freePorts(1)
-    return this.#add(name, roles, port!)
+    return this.#add(name, roles, await freePort())
   }
 
   /** Ends it orderly and strikes it off. Answers what was wrong about its end. */

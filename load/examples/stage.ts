@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parseDocument } from 'yaml'
 import { type AnswerOf, type Api, ApiError, type Client, createClient } from '../../gateway/client/client.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 import { StandIn } from './stand-in.ts'
 
 export type Run = AnswerOf<Api['getRun']>

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type KafkaCluster, startKafka } from '../kafka/cluster.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 
 export interface Target {
   readonly url: string

@@ -4,7 +4,7 @@
  */
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 import { eventually, measurePeer, peerOptions } from './peer.ts'
 
 interface RunJob {

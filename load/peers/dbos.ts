@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { chownSync, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DBOS } from '@dbos-inc/dbos-sdk'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 import { eventually, measurePeer, peerOptions } from './peer.ts'
 
 const options = peerOptions()

@@ -7,7 +7,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import * as restate from '@restatedev/restate-sdk'
 import { Pool } from 'undici'
-import { freePort } from '../process/free-port.ts'
+import { freePort } from '../process/free-ports.ts'
 import { eventually, measurePeer, peerOptions } from './peer.ts'
 
 const options = peerOptions()

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
-import { freePorts } from '../kafka/free-ports.ts'
 import { startWarden } from '../kafka/warden.ts'
+import { freePort } from '../process/free-ports.ts'
 import { findPostgres } from './find-postgres.ts'
 
 export interface PostgresCluster {
@@ -81,11 +81,6 @@ async function unprivileged(): Promise<Owner | null> {
   const user = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody')
   if (user === undefined) throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody')
   return { uid: Number(user[2]), gid: Number(user[3]) }
-}
-
-async function freePort(): Promise<number> {
-  const [port] = await freePorts(1)
-  return port!
 }
 
 class Server {

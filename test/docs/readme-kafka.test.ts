@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { consoleProducer } from '../../load/kafka/console-tools.ts'
 import { ApiClient } from '../../load/process/api-client.ts'
 import { BeamlineProcess } from '../../load/process/beamline-process.ts'
-import { freePort } from '../../load/process/free-port.ts'
+import { freePort } from '../../load/process/free-ports.ts'
 import { describeWithKafka } from '../support/kafka.ts'
 import { fenced, hereDocuments, read } from './documents.ts'
 

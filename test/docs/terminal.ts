@@ -11,7 +11,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../../load/process/free-port.ts'
+import { freePort } from '../../load/process/free-ports.ts'
 import { ROOT } from './documents.ts'
 
 export type Manner = 'typed' | 'server' | 'follow' | 'fails' | 'elsewhere'

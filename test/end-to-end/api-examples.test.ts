@@ -7,7 +7,7 @@ import { API } from '../../gateway/api/index.ts'
 import { type Operation, STREAM_TYPE } from '../../gateway/api/operation.ts'
 import { exampleOf } from '../../gateway/openapi/examples.ts'
 import { BeamlineProcess } from '../../load/process/beamline-process.ts'
-import { freePort } from '../../load/process/free-port.ts'
+import { freePort } from '../../load/process/free-ports.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'beamline-examples-'))
 let beamline: BeamlineProcess

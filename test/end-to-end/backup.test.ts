@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { BeamlineProcess } from '../../load/process/beamline-process.ts'
-import { freePort } from '../../load/process/free-port.ts'
+import { freePort } from '../../load/process/free-ports.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'wiring', 'command.ts')
 const FLOW =

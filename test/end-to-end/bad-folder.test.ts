@@ -11,7 +11,7 @@ import { openEmbeddedLog } from '../../connectors/log-embedded/embedded-log.ts'
 import { DATABASE_FILE } from '../../connectors/log-embedded/schema.ts'
 import { ApiClient } from '../../load/process/api-client.ts'
 import { BeamlineProcess } from '../../load/process/beamline-process.ts'
-import { freePort } from '../../load/process/free-port.ts'
+import { freePort } from '../../load/process/free-ports.ts'
 
 let dataFolder: string
 const running: BeamlineProcess[] = []

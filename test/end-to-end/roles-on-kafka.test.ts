@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { ApiClient } from '../../load/process/api-client.ts'
 import { BeamlineProcess } from '../../load/process/beamline-process.ts'
-import { freePort } from '../../load/process/free-port.ts'
+import { freePort } from '../../load/process/free-ports.ts'
 import { describeWithCluster, describeWithKafka } from '../support/kafka.ts'
 
 const FLOW = `flow: three

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ApiClient } from '../../load/process/api-client.ts'
 import { BeamlineProcess } from '../../load/process/beamline-process.ts'
-import { freePort } from '../../load/process/free-port.ts'
+import { freePort } from '../../load/process/free-ports.ts'
 
 let dataFolder: string
 let beamline: BeamlineProcess

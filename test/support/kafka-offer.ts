@@ -1,8 +1,8 @@
 /** The Kafka of a test run: the one that is named, else one in Docker, else one from Maven artifacts, else none. */
 import { startKafka } from '../../load/kafka/cluster.ts'
-import { freePorts } from '../../load/kafka/free-ports.ts'
 import { missingForKafka, NEWEST_KAFKA } from '../../load/kafka/jars.ts'
 import { runCommand } from '../../load/kafka/run-command.ts'
+import { freePort } from '../../load/process/free-ports.ts'
 
 /** What tests are told. */
 export type KafkaAnswer =
@@ -46,9 +46,9 @@ function dockerAnswers(): Promise<boolean> {
 
 async function inDocker(version: string): Promise<OfferedKafka> {
   const { GenericContainer, Wait } = await import('testcontainers')
-  const [port] = await freePorts(1)
+  const port = await freePort()
   const container = await new GenericContainer(`apache/kafka:${version}`)
-    .withExposedPorts({ container: 9092, host: port! })
+    .withExposedPorts({ container: 9092, host: port })
     .withEnvironment({
       KAFKA_NODE_ID: '1',
       KAFKA_PROCESS_ROLES: 'broker,controller',

@@ -1,13 +1,14 @@
 /** Real servers for tests of blocks, each a process or listener of its own on a free port of 127.0.0.1. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { afterAll, beforeAll, describe } from 'vitest'
+import { freePort } from '../../../../../load/process/free-ports.ts'
 import { type ParsedMail, simpleParser } from './mail.ts'
 
 export interface Server {
@@ -125,14 +126,6 @@ export async function startMailServer(options: SMTPServerOptions): Promise<MailS
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.server.address() as AddressInfo
   return { port, mails, stop: () => new Promise((resolve) => server.close(() => resolve())) }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** Tries until it works, for 20 s at most. */
