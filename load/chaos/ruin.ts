@@ -9,7 +9,7 @@ import { NODES } from './cluster.ts'
 import type { Member } from './fleet.ts'
 import type { Stage } from './stage.ts'
 
-const SAYS_WITHIN_MS = 60_000
+const SAYS_WITHIN_MS = 180_000
 /** So long it must stay so. */
 const STAYS_MS = 3_000
 const BATCH_HEADER_BYTES = 61

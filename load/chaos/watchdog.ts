@@ -1,4 +1,4 @@
-/** When nothing has moved for a minute: what every process says of itself, how far the tasks are behind, and what every process is doing. */
+/** When nothing has moved for two minutes: what every process says of itself, how far the tasks are behind, and what every process is doing. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -6,7 +6,7 @@ import { TASK_TOPICS } from '../../schemas/topics.ts'
 import type { Member } from './fleet.ts'
 import type { Stage } from './stage.ts'
 
-const STILL_MS = 60_000
+const STILL_MS = 120_000
 const LOOK_MS = 1_000
 const REPORT_WITHIN_MS = 5_000
 const WANTED_METRICS = /^beamline_(task|executor|log|read_model|lag)[a-z_]*(\{[^}]*\})? /
@@ -15,7 +15,7 @@ export interface Watchdog {
   stop(): void
 }
 
-/** `onStill` is told in words, with the file of the dump; again for every minute. */
+/** `onStill` is told in words, with the file of the dump; again for every two minutes. */
 export function startWatchdog(stage: Stage, onStill: (message: string) => void): Watchdog {
   let movedAt = performance.now()
   let seen = 0

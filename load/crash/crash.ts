@@ -84,7 +84,7 @@ export async function crashRounds(options: CrashOptions): Promise<CrashOutcome> 
   }
 }
 
-/** Waits until every run has ended and counts how. @throws when some have not after a minute without any progress */
+/** Waits until every run has ended and counts how. @throws when some have not after two minutes without any progress */
 async function ended(api: ApiClient, runIds: ReadonlySet<string>): Promise<{ readonly [status: string]: number }> {
   const open = new Set(runIds)
   const statuses: { [status: string]: number } = {}
@@ -98,7 +98,7 @@ async function ended(api: ApiClient, runIds: ReadonlySet<string>): Promise<{ rea
       statuses[status] = (statuses[status] ?? 0) + 1
       lastProgress = performance.now()
     }
-    if (performance.now() - lastProgress > 60_000) {
+    if (performance.now() - lastProgress > 120_000) {
       throw new Error(
         `${open.size} of ${runIds.size} accepted runs have not ended, e.g. ${[...open].slice(0, 3).join(', ')}`,
       )

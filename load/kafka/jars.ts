@@ -62,7 +62,7 @@ async function fetchInto(folder: string, version: string): Promise<void> {
 }
 
 async function runs(command: string, argument: string): Promise<boolean> {
-  return runCommand(command, [argument], { timeoutMs: 20_000 }).then(
+  return runCommand(command, [argument], { timeoutMs: 60_000 }).then(
     ({ code }) => code === 0,
     () => false,
   )

@@ -23,7 +23,7 @@ const LOG_LEVELS = [
   '-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS',
   '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info',
 ]
-const READY_WITHIN_MS = 60_000
+const READY_WITHIN_MS = 180_000
 
 /** Formats the node's storage if it is new. */
 export async function formatNode(settings: NodeSettings, jars: string, clusterId: string): Promise<void> {

@@ -9,7 +9,7 @@ export interface CommandResult {
 
 export interface CommandOptions {
   readonly stdin?: string | Uint8Array
-  /** Ended with SIGKILL after so long. Default 60,000. */
+  /** Ended with SIGKILL after so long. Default 180,000. */
   readonly timeoutMs?: number
   readonly env?: NodeJS.ProcessEnv
 }
@@ -22,7 +22,7 @@ export function runCommand(
 ): Promise<CommandResult> {
   const { promise, resolve, reject } = Promise.withResolvers<CommandResult>()
   const child = spawn(command, args, { env: options.env ?? process.env, stdio: ['pipe', 'pipe', 'pipe'] })
-  const late = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 60_000)
+  const late = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 180_000)
   const parts = { stdout: [] as Buffer[], stderr: [] as Buffer[] }
   child.stdout.on('data', (chunk: Buffer) => parts.stdout.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => parts.stderr.push(chunk))

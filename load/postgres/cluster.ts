@@ -29,7 +29,7 @@ export interface PostgresOptions {
 }
 
 const USER = 'beamline'
-const START_PATIENCE_MS = 30_000
+const START_PATIENCE_MS = 120_000
 const STOP_PATIENCE_MS = 10_000
 
 /** @throws if there is no PostgreSQL on this machine, or it does not start */

@@ -11,7 +11,7 @@ export interface BeamlineOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Where the process's output is appended; default: nowhere. */
   readonly outputFile?: string
-  /** Default: 30 s. */
+  /** Default: 2 minutes. */
   readonly readyWithinMs?: number
 }
 
@@ -61,7 +61,7 @@ export class BeamlineProcess {
   static async start(options: BeamlineOptions): Promise<BeamlineProcess> {
     const began = performance.now()
     const started = new BeamlineProcess(options)
-    const withinMs = options.readyWithinMs ?? 30_000
+    const withinMs = options.readyWithinMs ?? 120_000
     while (!(await started.isReady())) {
       if (!started.running) throw new Error(`beamline ended with exit code ${await started.exited}:\n${started.output}`)
       if (performance.now() - began > withinMs) {
@@ -90,7 +90,7 @@ export class BeamlineProcess {
 
   async isReady(): Promise<boolean> {
     try {
-      const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(1000) })
+      const response = await fetch(`${this.url}/readyz`, { signal: AbortSignal.timeout(10_000) })
       await response.arrayBuffer()
       return response.ok
     } catch {
@@ -104,10 +104,10 @@ export class BeamlineProcess {
     await this.#exited
   }
 
-  /** Orderly: SIGTERM, then kill -9 after 20 s. */
+  /** Orderly: SIGTERM, then kill -9 after a minute. */
   async stop(): Promise<number | null> {
     this.child.kill('SIGTERM')
-    const late = setTimeout(() => this.child.kill('SIGKILL'), 20_000)
+    const late = setTimeout(() => this.child.kill('SIGKILL'), 60_000)
     const code = await this.#exited
     clearTimeout(late)
     return code

@@ -84,7 +84,7 @@ beforeAll(async () => {
   const awaited = ['router_intake_dlq_messages_total', 'beamline_dead_letters', 'beamline_operation_items_total']
   do text = await (await fetch(`${node.url}/metrics`)).text()
   while (!awaited.every((metric) => text.includes(`${metric}{`)))
-}, 60_000)
+})
 afterAll(async () => {
   await node.close()
   rmSync(folder, { recursive: true, force: true })

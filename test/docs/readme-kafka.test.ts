@@ -38,14 +38,14 @@ await describeWithKafka('the recipe for Kafka', (kafka) => {
     beamline = await BeamlineProcess.start({ dataFolder: folder, port: await freePort(), env, readyWithinMs: 90_000 })
     client = new ApiClient(beamline.url)
     await client.publish(greet)
-  }, 120_000)
+  })
   afterAll(async () => {
     await client?.close()
     await beamline?.kill()
     rmSync(folder, { recursive: true, force: true })
   })
 
-  it('submits with the console producer, a repeat is the same run', { timeout: 90_000 }, async () => {
+  it('submits with the console producer, a repeat is the same run', async () => {
     const [, printed = ''] = /^printf '(.*)' \|$/m.exec(recipe) ?? []
     const stdin = printed.replaceAll('\\t', '\t').replaceAll('\\n', '\n')
     const here = new Map([

@@ -19,7 +19,7 @@ async function typeAll(blocks: readonly Block[]): Promise<void> {
   }
 }
 
-it('docs/tour.md is what happens', { timeout: 240_000 }, async () => {
+it('docs/tour.md is what happens', async () => {
   const blocks = blocksOf(read('docs/tour.md'))
   expect(blocks.length).toBeGreaterThan(20)
   expect(blocks.filter(({ manner }) => manner === 'elsewhere')).toEqual([])
@@ -37,7 +37,7 @@ const PAGES = [
 ]
 const server: Block = { kind: 'sh', manner: 'server', text: 'npm start\n', line: 0 }
 
-it.each(PAGES)('%s is what happens', { timeout: 120_000 }, async (page) => {
+it.each(PAGES)('%s is what happens', async (page) => {
   const blocks = blocksOf(read(page))
   expect(blocks.some(({ manner }) => manner !== 'elsewhere')).toBe(true)
   await typeAll([server, ...blocks])
@@ -53,7 +53,7 @@ it('no page with commands is left out', () => {
 
 const STOP = 'kill $(cat data/owner)\nwhile kill -0 $(cat data/owner) 2> /dev/null; do sleep 0.1; done\n'
 
-it('examples of the help that need a process or a folder of their own', { timeout: 180_000 }, async () => {
+it('examples of the help that need a process or a folder of their own', async () => {
   const examples = (...commands: readonly string[]): readonly Block[] =>
     commands.flatMap((command) => EXAMPLES[command]!.map((text) => typed(`${text}\n`)))
   const typed = (text: string): Block => ({ kind: 'sh', manner: 'typed', text, line: 0 })

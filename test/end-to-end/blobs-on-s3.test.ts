@@ -33,7 +33,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 's3-engine-'))
   s3 = await startS3(join(folder, 's3'), 'blobs')
   beamline = await start()
-}, 60_000)
+})
 
 afterAll(async () => {
   await beamline.close()
@@ -56,4 +56,4 @@ it('keeps payloads and blobs in the bucket, over a restart', async () => {
   expect(shown.output).toEqual(input)
   const answer = await fetch(`${beamline.url}/api/v1/blobs/${hash}`, { headers: { range: 'bytes=3-5' } })
   expect([answer.status, await answer.text(), answer.headers.get('content-type')]).toEqual([206, 'the', 'text/plain'])
-}, 60_000)
+})

@@ -41,7 +41,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'blobs-'))
   await start()
   await client.publishFlow({ body: FLOW })
-}, 60_000)
+})
 
 afterAll(async () => {
   await beamline.close()
@@ -84,12 +84,10 @@ it('goes on with them after a restart', async () => {
     .toBe('completed')
   await beamline.close()
   await start()
-  await expect
-    .poll(async () => (await client.getRun({ params: { run_id } })).status, { timeout: 15_000 })
-    .toBe('completed')
+  await expect.poll(async () => (await client.getRun({ params: { run_id } })).status).toBe('completed')
   const { output } = await client.getRun({ params: { run_id } })
   expect(output).toEqual({ all: items, look: { first: items[0], name: 'large' } })
-}, 40_000)
+})
 
 it('stores and loads blobs', async () => {
   const bytes = randomBytes(300_000)
@@ -173,8 +171,8 @@ it('a run whose payload is lost fails, and nothing else does', async () => {
   await beamline.close()
   await rm(join(folder, 'blobs', 'default'), { recursive: true })
   await start()
-  await expect.poll(async () => (await run())?.status, { timeout: 15_000 }).toBe('failed')
+  await expect.poll(async () => (await run())?.status).toBe('failed')
   expect(JSON.stringify((await run())!.error)).toContain('BLOB_NOT_FOUND')
   const other = await client.submitRun({ body: { flow: 'large', input }, query: { wait: '30s' } })
   expect(other.status).toBe('completed')
-}, 40_000)
+})

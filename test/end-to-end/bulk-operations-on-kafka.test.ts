@@ -40,7 +40,7 @@ async function spawn(brokers: readonly string[], prefix: string, roles: string):
 }
 
 await describeWithKafka('a bulk operation on Kafka', (kafka) => {
-  it('goes on in another process when the first one dies, and does each item once', { timeout: 240_000 }, async () => {
+  it('goes on in another process when the first one dies, and does each item once', async () => {
     const [brokers, prefix] = [kafka.bootstrap, `${kafka.unique('operations')}.`]
     const [gateway, dying] = await Promise.all([
       spawn(brokers, prefix, 'gateway,read-model'),

@@ -77,7 +77,7 @@ async function killHalfWay(
   await beamline.kill()
   await client.close()
   await start()
-  await vi.waitFor(async () => expect((await show(id)).status).toBe('finished'), { timeout: 20_000, interval: 50 })
+  await vi.waitFor(async () => expect((await show(id)).status).toBe('finished'), { timeout: 60_000, interval: 50 })
   return { id, killedAtMs }
 }
 
@@ -130,7 +130,7 @@ async function violations(settled: boolean) {
 
 const sorted = (ids: Iterable<string>) => [...ids].sort()
 
-test(`a cancel of ${ITEMS} runs is killed half-way: each is cancelled once`, { timeout: 60_000 }, async () => {
+test(`a cancel of ${ITEMS} runs is killed half-way: each is cancelled once`, async () => {
   await submit('waits', WAITS, 'running')
   const { id, killedAtMs } = await killHalfWay('cancel', { flow: 'waits' })
   expect(await show(id)).toMatchObject({ matched: ITEMS, done: ITEMS, skipped: 0, failed: 0 })
@@ -152,14 +152,14 @@ test(`a cancel of ${ITEMS} runs is killed half-way: each is cancelled once`, { t
   expect(await violations(true)).toEqual({ found: [], complete: true })
 })
 
-test(`a replay of ${ITEMS} dead letters is killed half-way: each is replayed once`, { timeout: 60_000 }, async () => {
+test(`a replay of ${ITEMS} dead letters is killed half-way: each is replayed once`, async () => {
   await submit('fails', FAILS, 'failed')
   await untilCount('/api/v1/dlq/groups', (body) => (body.groups as { open: number }[])[0]?.open ?? 0)
   const { id, killedAtMs } = await killHalfWay('replay', { flow: 'fails', code: 'NOT_YET' })
   expect(await show(id)).toMatchObject({ matched: ITEMS, done: ITEMS, skipped: 0, failed: 0 })
   // what was replayed has failed again by now
   const failed = async () => (await client.call('GET', '/api/v1/runs/counts?flow=fails&status=failed')).body.total
-  await vi.waitFor(async () => expect(await failed()).toBe(2 * ITEMS), { timeout: 20_000, interval: 100 })
+  await vi.waitFor(async () => expect(await failed()).toBe(2 * ITEMS), { timeout: 60_000, interval: 100 })
   await beamline.stop()
 
   const events = eventsOf(dataFolder)

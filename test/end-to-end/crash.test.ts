@@ -18,7 +18,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test(`${ROUNDS} times kill -9 under load: nothing is lost, nothing is done twice`, { timeout: 180_000 }, async () => {
+test(`${ROUNDS} times kill -9 under load: nothing is lost, nothing is done twice`, async () => {
   const outcome = await crashRounds({ folder, rounds: ROUNDS, seed: SEED })
   const report = await verifyFolder(outcome.dataFolder, outcome.ledgerFile, outcome.historyFile)
 

@@ -105,7 +105,7 @@ await describeWithCluster(
         })),
       )
       await administrator.admin.createAcls({ acl })
-    }, 60_000)
+    })
     afterAll(async () => {
       await administrator.close()
       rmSync(folder, { recursive: true, force: true })
@@ -172,7 +172,7 @@ await describeWithCluster(
       const text = (): string => lines.join('\n')
       try {
         await vi.waitFor(() => expect(text()).toMatch(REFUSED), {
-          timeout: 40_000,
+          timeout: 60_000,
           interval: 50,
         })
       } finally {
@@ -182,13 +182,13 @@ await describeWithCluster(
       return text()
     }
 
-    it('suffice to make the topics and run a flow', { timeout: 90_000 }, async () => {
+    it('suffice to make the topics and run a flow', async () => {
       const { output, lines } = await runOne('creator', true)
       expect(output).toBe(7)
       expect(lines).not.toMatch(REFUSED)
     })
 
-    it('are fewer where an administrator has made the topics', { timeout: 90_000 }, async () => {
+    it('are fewer where an administrator has made the topics', async () => {
       await makeTopics('runner')
       const { output, lines } = await runOne('runner', false)
       expect(output).toBe(7)
@@ -198,7 +198,7 @@ await describeWithCluster(
     describe.each(all.map((left, index) => ({ left, user: `lacking-${index}`, name: nameOf(left) })))(
       'without $name',
       ({ left, user }) => {
-        it('say what is missing', { timeout: 90_000 }, async () => {
+        it('say what is missing', async () => {
           if (left.operation !== 'Create') await makeTopics(user)
           if (left.operation === 'AlterConfigs') await shorten(`${prefixOf(user)}events`)
           expect(await complaints(user, toCreate.includes(left))).toMatch(expected(left, user))

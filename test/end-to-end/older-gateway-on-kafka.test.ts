@@ -13,7 +13,7 @@ import { type Collector, type ReceivedSpan, startCollector } from '../connectors
 import { describeWithKafka } from '../support/kafka.ts'
 
 const CALLER = '00f067aa0ba902b7'
-const WAIT = { timeout: 60_000, interval: 50 }
+const WAIT = { timeout: 120_000, interval: 50 }
 const TENANT = { 'x-tenant-id': 'acme' }
 const traceparent = (traceId: string) => ({ traceparent: `00-${traceId}-${CALLER}-01` })
 
@@ -45,7 +45,7 @@ await describeWithKafka('on Kafka', (kafka) => {
     const prefix = `${kafka.unique('older')}.`
     const [gateway] = await Promise.all([spawn('gateway,read-model', prefix), spawn('tasks,execute:io', prefix)])
     url = gateway.url
-  }, 120_000)
+  })
   afterAll(async () => {
     await Promise.all(processes.map((each) => each.kill()))
     await collector.close()
@@ -66,7 +66,7 @@ await describeWithKafka('on Kafka', (kafka) => {
   const named = (traceId: string, name: string) =>
     collector.find((span) => span.traceId === traceId && span.name === name)
 
-  it('a message is taken, carried out and found again, in the trace of its caller', { timeout: 90_000 }, async () => {
+  it('a message is taken, carried out and found again, in the trace of its caller', async () => {
     const traceId = 'a'.repeat(31).concat('1')
     const message = { message_id: 'm-1', tenant_id: 'acme', message_type: 'note', payload: { text: 'hello' } }
     const sent = await call('POST', '/api/v1/messages', message, { ...TENANT, ...traceparent(traceId) })
@@ -83,7 +83,7 @@ await describeWithKafka('on Kafka', (kafka) => {
     expect([request.parentSpanId, run.parentSpanId]).toEqual([CALLER, request.spanId])
   })
 
-  it('a decision is made by the other process, and remembered', { timeout: 90_000 }, async () => {
+  it('a decision is made by the other process, and remembered', async () => {
     const traceId = 'a'.repeat(31).concat('2')
     const asked = {
       version: '1',
@@ -106,9 +106,7 @@ await describeWithKafka('on Kafka', (kafka) => {
     expect([request.name, request.parentSpanId]).toEqual(['gateway.http.request', CALLER])
   })
 
-  it('a trace is whole from the submission through each attempt, over both processes', {
-    timeout: 90_000,
-  }, async () => {
+  it('a trace is whole from the submission through each attempt, over both processes', async () => {
     const called: unknown[] = []
     const server = createServer((request, response) => {
       called.push(request.headers.traceparent)

@@ -66,9 +66,9 @@ await describeWithKafka('roles on Kafka with the read model on Postgres', (kafka
       return started
     }
     const ready = (each: BeamlineProcess): Promise<void> =>
-      vi.waitFor(async () => expect(await each.isReady(), each.output).toBe(true), { timeout: 60_000, interval: 100 })
+      vi.waitFor(async () => expect(await each.isReady(), each.output).toBe(true), { timeout: 120_000, interval: 100 })
 
-    it('several gateways answer the same while projectors come and go', { timeout: 180_000 }, async () => {
+    it('several gateways answer the same while projectors come and go', async () => {
       const place = {
         BEAMLINE_LOG: 'kafka',
         BEAMLINE_KAFKA_BROKERS: kafka.bootstrap.join(','),

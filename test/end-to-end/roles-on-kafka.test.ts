@@ -23,7 +23,7 @@ interface Shown {
   readonly worker_id: string
   readonly device: { readonly warm_kernels: readonly string[] } | null
 }
-const WAIT = { timeout: 60_000, interval: 100 }
+const WAIT = { timeout: 120_000, interval: 100 }
 
 let folder: string
 let processes: BeamlineProcess[] = []
@@ -94,7 +94,7 @@ async function runAll(client: ApiClient, from: number, count: number): Promise<v
 }
 
 await describeWithKafka('roles on Kafka', (kafka) => {
-  it('divided over processes, of which some leave and one dies, finish every run', { timeout: 180_000 }, async () => {
+  it('divided over processes, of which some leave and one dies, finish every run', async () => {
     const place = { brokers: kafka.bootstrap, prefix: `${kafka.unique('roles')}.` }
     const gateway = await spawn({ ...place, roles: 'gateway,read-model' })
     const workers = [
@@ -119,7 +119,7 @@ await describeWithKafka('roles on Kafka', (kafka) => {
     await runAll(client, 120, 20)
   })
 
-  it('steps of a kernel go to the process that has it compiled', { timeout: 120_000 }, async () => {
+  it('steps of a kernel go to the process that has it compiled', async () => {
     const place = { brokers: kafka.bootstrap, prefix: `${kafka.unique('kernels')}.` }
     const gpu = { ...place, roles: 'execute:gpu', env: { BEAMLINE_GPU_BACKEND: 'cpu' } }
     const [home, ...workers] = [
@@ -149,7 +149,7 @@ await describeWithKafka('roles on Kafka', (kafka) => {
     expect(await workerOf(20)).toBe((await told())[0]!.worker_id)
   })
 
-  it('two gateways number versions together, and know each their own answers', { timeout: 120_000 }, async () => {
+  it('two gateways number versions together, and know each their own answers', async () => {
     const place = { brokers: kafka.bootstrap, prefix: `${kafka.unique('gateways')}.` }
     const [one, two] = [
       await spawn({ ...place, roles: 'tasks,execute:io,gateway,read-model' }),
@@ -168,7 +168,7 @@ await describeWithKafka('roles on Kafka', (kafka) => {
 })
 
 await describeWithCluster('a cluster that comes up late', {}, (cluster) => {
-  it('is waited for, with the reason, and then used', { timeout: 120_000 }, async () => {
+  it('is waited for, with the reason, and then used', async () => {
     await cluster().kill(1)
     const beamline = await spawn({
       brokers: cluster().bootstrap,
@@ -214,7 +214,7 @@ await describeWithCluster('a cluster with TLS and passwords', { tls: true, sasl:
     return { BEAMLINE_CONFIG: file('beamline.yaml', config) }
   }
 
-  it('is used with what the configuration refers to', { timeout: 90_000 }, async () => {
+  it('is used with what the configuration refers to', async () => {
     const roles = 'tasks,execute:io,gateway,read-model'
     const beamline = await spawn({ ...place(), roles, env: settings('love lace') })
     await ready(beamline)
@@ -224,7 +224,7 @@ await describeWithCluster('a cluster with TLS and passwords', { tls: true, sasl:
     expect(beamline.output).not.toContain('love lace')
   })
 
-  it('ends the start when the password is wrong, and says so without it', { timeout: 60_000 }, async () => {
+  it('ends the start when the password is wrong, and says so without it', async () => {
     const beamline = await spawn({ ...place(), roles: 'tasks', env: settings('love less') })
     expect(await beamline.exited).toBe(1)
     expect(beamline.output).toMatch(/error: .*authenticat/i)

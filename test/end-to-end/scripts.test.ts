@@ -48,7 +48,7 @@ beforeAll(async () => {
   const logger = createLogger({ environment, level: 'info', format: 'json', output })
   const blocks = { customFolder: join(folder, 'blocks'), cpuThreads: 1 }
   node = await startBeamline({ dataFolder: join(folder, 'data'), partitions: 1, port: 0, logger, blocks })
-}, 60_000)
+})
 afterAll(async () => {
   await node?.close()
   rmSync(folder, { recursive: true })
@@ -95,7 +95,7 @@ test('a flow with them gives what it should, and the console is in the log', asy
     block: 'javascript',
     flow_id: 'clean-up',
   })
-}, 60_000)
+})
 
 test('GET /api/v1/blocks tells what there is', async () => {
   const { body } = await call('GET', '/api/v1/blocks')

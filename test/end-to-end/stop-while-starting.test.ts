@@ -10,7 +10,7 @@ import { deleteTopics, testClient } from '../connectors/log-kafka/support.ts'
 import { describeWithKafka } from '../support/kafka.ts'
 
 const INIT_PRODUCER_ID = 22
-const WAIT = { timeout: 40_000, interval: 50 }
+const WAIT = { interval: 50 }
 
 let dataFolder: string
 
@@ -23,7 +23,7 @@ afterEach(() => {
 })
 
 await describeWithKafka('stopped before it was ready', (kafka) => {
-  it('a process leaves its groups', { timeout: 120_000 }, async () => {
+  it('a process leaves its groups', async () => {
     const prefix = `${kafka.unique('starting')}.`
     // its tasks are never opened, so it is a member of their group and not ready
     const proxy = await startFaultProxy(kafka.bootstrap, (apiKey) => (apiKey === INIT_PRODUCER_ID ? 'refuse' : null))

@@ -7,7 +7,7 @@ import { play } from './support.ts'
 const TOP = 3
 const LEAST = 0.2
 
-it('answers from the nearest passages, in the order of a plain reference', { timeout: 120_000 }, async () => {
+it('answers from the nearest passages, in the order of a plain reference', async () => {
   const { result, said } = await play(documentQuestions, { env: { BEAMLINE_GPU_BACKEND: ANY } })
   const { library, matrix, runs } = result
   expect(library.passages).toHaveLength(13)

@@ -19,7 +19,6 @@ const warehouses = [
 
 it.each(warehouses)(
   'enriches each order once, the one of the unknown customer after its replay, with $name',
-  { timeout: 120_000 },
   async ({ database }) => {
     const { result, said } = await play(enrichOrdersIn(database))
     const orders = file('orders.jsonl')

@@ -26,7 +26,7 @@ it.each(flows)('%s is a flow', async (file) => {
   expect(code).toBe(0)
 })
 
-it.each(cases)('%s goes as it says, and is named where people look', { timeout: 60_000 }, async (file) => {
+it.each(cases)('%s goes as it says, and is named where people look', async (file) => {
   const { code, out } = await runBeamline(['flow', 'test', join(FOLDER, file)], { dryRun: dry.run })
   expect(out).toContain('all as expected')
   expect(code).toBe(0)

@@ -22,48 +22,40 @@ const EDGES = [
 /** The example document-questions has the one that is left. */
 const BACKENDS = TESTED.filter((backend) => backend !== ANY)
 
-it.each(BACKENDS)(
-  'makes of each picture the thumbnail that plain code makes of it, on %s',
-  { timeout: 180_000 },
-  async (backend) => {
-    const { result, said } = await play(imageBatch, {
-      env: { BEAMLINE_GPU_BACKEND: backend, ...(backend === 'webgpu' ? { BEAMLINE_GPU_DRIVER: SWIFTSHADER } : {}) },
-    })
-    expect(result.device.name).toBe(backend)
-    expect(result.runs).toHaveLength(12)
-    const failed = result.runs.filter(({ status }) => status !== 'completed')
-    expect(failed).toMatchObject([
-      { status: 'failed', input: { name: 'dunes-2' }, failed_step: 'pixels', error: { code: 'PNG_BROKEN' } },
-    ])
-    expect(result.rerun).toMatchObject({ status: 'completed', input: { name: 'dunes-2' } })
-    expect(said).toContain('dunes-2: step pixels: PNG_BROKEN')
+it.each(BACKENDS)('makes of each picture the thumbnail that plain code makes of it, on %s', async (backend) => {
+  const { result, said } = await play(imageBatch, {
+    env: { BEAMLINE_GPU_BACKEND: backend, ...(backend === 'webgpu' ? { BEAMLINE_GPU_DRIVER: SWIFTSHADER } : {}) },
+  })
+  expect(result.device.name).toBe(backend)
+  expect(result.runs).toHaveLength(12)
+  const failed = result.runs.filter(({ status }) => status !== 'completed')
+  expect(failed).toMatchObject([
+    { status: 'failed', input: { name: 'dunes-2' }, failed_step: 'pixels', error: { code: 'PNG_BROKEN' } },
+  ])
+  expect(result.rerun).toMatchObject({ status: 'completed', input: { name: 'dunes-2' } })
+  expect(said).toContain('dunes-2: step pixels: PNG_BROKEN')
 
-    expect([...result.thumbnails.keys()].sort()).toEqual([...result.pictures.keys()].sort())
-    for (const [name, file] of result.pictures) {
-      const picture = decodePng(file)
-      const isTall = picture.height > picture.width
-      const [height, width] = isTall ? [160, 120] : [120, 160]
-      const small = channelsOf(picture).map((rows) => rounded(references.resize(rows, height, width, 'bilinear')))
-      const thumbnail = decodePng(result.thumbnails.get(name)!)
-      expect(thumbnail, name).toMatchObject({ height, width, channels: 3 })
-      expectSame(name, thumbnail.pixels, pixelsOf(small.map((rows) => rounded(references.filter(rows, SHARPEN)))))
-      expectSame(
-        name,
-        result.outlines.get(name)!,
-        pixelsOf(small.map((rows) => rounded(references.filter(rows, EDGES)))),
-      )
-    }
-    for (const [name, bytes] of result.blobs) expect(result.outlines.get(name)!.equals(bytes), name).toBe(true)
-    expect(result.blobs.size).toBe(12)
-    for (const { output } of result.runs.filter(({ status }) => status === 'completed')) {
-      expect(output.bytes).toBe(result.thumbnails.get(output.name)!.length)
-      expect(output.outlines.type).toMatch(/^application\/vnd\.beamline\.array; type=u8; shape=(120x160|160x120)x3$/)
-    }
-    // steps of many runs went together; the picture that was broken came alone
-    expect(result.device.steps).toBe(36)
-    expect(result.device.dispatches).toBeLessThan(36)
-  },
-)
+  expect([...result.thumbnails.keys()].sort()).toEqual([...result.pictures.keys()].sort())
+  for (const [name, file] of result.pictures) {
+    const picture = decodePng(file)
+    const isTall = picture.height > picture.width
+    const [height, width] = isTall ? [160, 120] : [120, 160]
+    const small = channelsOf(picture).map((rows) => rounded(references.resize(rows, height, width, 'bilinear')))
+    const thumbnail = decodePng(result.thumbnails.get(name)!)
+    expect(thumbnail, name).toMatchObject({ height, width, channels: 3 })
+    expectSame(name, thumbnail.pixels, pixelsOf(small.map((rows) => rounded(references.filter(rows, SHARPEN)))))
+    expectSame(name, result.outlines.get(name)!, pixelsOf(small.map((rows) => rounded(references.filter(rows, EDGES)))))
+  }
+  for (const [name, bytes] of result.blobs) expect(result.outlines.get(name)!.equals(bytes), name).toBe(true)
+  expect(result.blobs.size).toBe(12)
+  for (const { output } of result.runs.filter(({ status }) => status === 'completed')) {
+    expect(output.bytes).toBe(result.thumbnails.get(output.name)!.length)
+    expect(output.outlines.type).toMatch(/^application\/vnd\.beamline\.array; type=u8; shape=(120x160|160x120)x3$/)
+  }
+  // steps of many runs went together; the picture that was broken came alone
+  expect(result.device.steps).toBe(36)
+  expect(result.device.dispatches).toBeLessThan(36)
+})
 
 function channelsOf({ height, width, channels, pixels }: Picture): readonly Rows[] {
   return Array.from({ length: channels }, (_, c) =>

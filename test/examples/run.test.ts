@@ -35,13 +35,13 @@ it.each([
   expect(ended).toBe(code)
 })
 
-it('--keep leaves everything running until it is ended, and then nothing', { timeout: 120_000 }, async () => {
+it('--keep leaves everything running until it is ended, and then nothing', async () => {
   const running = start('json-clean-up', '--keep')
   let said = ''
   running.stdout!.setEncoding('utf8').on('data', (more: string) => {
     said += more
   })
-  await expect.poll(() => said, { timeout: 90_000 }).toContain('Ctrl-C')
+  await expect.poll(() => said, { timeout: 180_000 }).toContain('Ctrl-C')
   const url = /BEAMLINE_URL=(\S+)/.exec(said)![1]!
   const folder = /The data are in (\S+)\. /.exec(said)![1]!
   const service = /the contact service listens on (\S+)/.exec(said)![1]!

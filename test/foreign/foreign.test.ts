@@ -73,7 +73,7 @@ function textProducers(kafka: TestKafka, world: () => ForeignWorld): void {
       const args = ['-P', '-b', brokers, '-t', ingest(), '-k', 'any\u0001key', ...headers]
       for (let sent = 0; sent < 2; sent++) await output('kcat', args, '{"flow":"test","input":{"from":"kcat"}}\n')
       await output('kcat', ['-P', '-b', brokers, '-t', ingest()], '{"flow":"test","input":{"from":"kcat, bare"}}\n')
-      await expect.poll(() => completed().length, { timeout: 20_000 }).toBe(before + 2)
+      await expect.poll(() => completed().length).toBe(before + 2)
       const keyed = accepted().filter(({ input }) => input === '{"from":"kcat"}')
       expect(keyed).toHaveLength(1)
       expect(keyed[0]).toMatchObject({ tenant: 'acme', traceparent: TRACE })
@@ -89,7 +89,7 @@ function textProducers(kafka: TestKafka, world: () => ForeignWorld): void {
     })
     const args = ['--bootstrap-server', brokers, '--topic', ingest(), ...properties]
     succeeded(await kafka.tool(consoleProducer(kafka.version), args, { stdin: lines.join('') }))
-    await expect.poll(() => completed().length, { timeout: 20_000 }).toBe(before + 10)
+    await expect.poll(() => completed().length).toBe(before + 10)
   })
 
   it.skipIf(kcatCommand === null)('an unknown schema id becomes a dead letter that names it', async () => {
@@ -101,7 +101,7 @@ function textProducers(kafka: TestKafka, world: () => ForeignWorld): void {
     } finally {
       await rm(folder, { recursive: true })
     }
-    await expect.poll(() => world().letters.length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => world().letters.length).toBe(1)
     expect(world().letters[0]).toMatchObject({
       category: 'record_unreadable',
       error: {
@@ -126,10 +126,10 @@ function avroClient(kafka: TestKafka, world: () => ForeignWorld): void {
     const ours = await output(go!, [...args, 'go-ours-', '-count', '5'])
     const own = await output(go!, [...args, 'go-', '-count', '20', '-schema', SMALL_SUBMIT_RUN])
     expect(Number(own)).not.toBe(Number(ours))
-    await expect.poll(() => completed().length, { timeout: 20_000 }).toBe(before + 25)
+    await expect.poll(() => completed().length).toBe(before + 25)
     // the repeats are recognised
     await output(go!, [...args, 'go-', '-count', '21', '-schema', SMALL_SUBMIT_RUN])
-    await expect.poll(() => completed().length, { timeout: 20_000 }).toBe(before + 26)
+    await expect.poll(() => completed().length).toBe(before + 26)
     expect(world().letters.filter(({ error }) => error.code !== 'SCHEMA_UNKNOWN')).toEqual([])
   })
 

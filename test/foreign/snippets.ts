@@ -34,13 +34,13 @@ export function documentedSnippets(kafka: TestKafka, world: () => ForeignWorld):
   it.skipIf(kcatCommand === null)('the documented call of kcat submits a run', async () => {
     const before = accepted()
     await output('bash', ['-ec', snippet('sh', 'kcat')])
-    await expect.poll(accepted, { timeout: 20_000 }).toBe(before + 1)
+    await expect.poll(accepted).toBe(before + 1)
   })
 
   it.skipIf(python3 === null)('the documented Python submits a run and reads events', async () => {
     const before = accepted()
     await output(python3!, ['-c', snippet('python', 'Producer(')])
-    await expect.poll(accepted, { timeout: 20_000 }).toBe(before + 1)
+    await expect.poll(accepted).toBe(before + 1)
     const seen = await output(python3!, ['-c', snippet('python', 'Consumer(')])
     expect(seen.match(/^RunAccepted [0-9a-f-]{36}$/gm)).toHaveLength(ofKind(world().events, 'RunAccepted').length)
   })

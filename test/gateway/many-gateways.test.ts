@@ -129,7 +129,7 @@ describe('two gateways', () => {
           rate_per_second: 2,
           burst: 16,
         })
-      })
+      }, 60_000)
     }
   })
 
@@ -174,6 +174,6 @@ describe('a gateway whose tasks do not answer', () => {
     node = await startNode()
     await vi.waitFor(async () => {
       expect((await gateway.app.inject('/api/v1/flows/late')).json()).toMatchObject({ versions: [1] })
-    })
+    }, 60_000)
   })
 })

@@ -31,7 +31,7 @@ beforeAll(async () => {
     closing.push({ close: () => node.drain() }, set)
   }
   expect((await world.publish(FLOW)).status).toBe(201)
-}, 30_000)
+})
 
 afterAll(async () => {
   for (const one of closing) await one.close()
@@ -52,21 +52,19 @@ async function workers(): Promise<readonly Shown[]> {
 async function run(n: number): Promise<string> {
   const { body } = await world.call('POST', '/api/v1/runs', { flow: 'multiply', input: { a: [[n, 1]] } })
   const shown = async () => (await world.call('GET', `/api/v1/runs/${body.run_id}`)).body
-  await expect.poll(async () => (await shown()).status, { timeout: 20_000 }).toBe('completed')
+  await expect.poll(async () => (await shown()).status).toBe('completed')
   return (await shown()).steps[0].worker_id
 }
 
 test('a worker says what it runs kernels on, and steps of a kernel that it has compiled come to it', async () => {
-  await expect
-    .poll(async () => (await workers()).map((one) => one.device?.backend), { timeout: 20_000 })
-    .toEqual([null, null])
+  await expect.poll(async () => (await workers()).map((one) => one.device?.backend)).toEqual([null, null])
   for (const { partitions } of await workers()) expect(partitions.length).toBe(2)
   const first = await run(1)
   const warmed = async () => (await workers()).filter(({ device }) => device?.warm_kernels.includes('matmul'))
-  await expect.poll(async () => (await warmed()).length, { timeout: 20_000 }).toBe(1)
+  await expect.poll(async () => (await warmed()).length).toBe(1)
   const [worker] = await warmed()
   expect(worker).toMatchObject({ device: { backend: 'cpu', warm_kernels: ['matmul'], why: 'cpu is set' } })
   expect(worker!.worker_id).toBe(first)
   for (let n = 0; n < 12; n++) expect(await run(n)).toBe(first)
   expect(await warmed()).toHaveLength(1)
-}, 60_000)
+})

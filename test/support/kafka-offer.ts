@@ -38,7 +38,7 @@ export async function offerKafka(): Promise<OfferedKafka> {
 }
 
 function dockerAnswers(): Promise<boolean> {
-  return runCommand('docker', ['info'], { timeoutMs: 5_000 }).then(
+  return runCommand('docker', ['info'], { timeoutMs: 30_000 }).then(
     ({ code }) => code === 0,
     () => false,
   )

@@ -43,7 +43,7 @@ export async function describeWithCluster(
   describe(name, () => {
     beforeAll(async () => {
       cluster = await startKafka({ ...options, version })
-    }, 120_000)
+    })
     afterAll(() => cluster?.stop())
     body(get)
   })

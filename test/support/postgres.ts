@@ -48,7 +48,7 @@ export async function describeWithPostgresOfItsOwn(
   describe(name, () => {
     beforeAll(async () => {
       cluster = await startPostgres()
-    }, 60_000)
+    })
     afterAll(() => cluster?.stop())
     body(get)
   })

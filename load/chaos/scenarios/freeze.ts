@@ -8,9 +8,9 @@ import { API, INVALID_PRODUCER_EPOCH, PRODUCER_FENCED } from '../proxy.ts'
 import { pick, type Scenario } from '../scenario.ts'
 import type { Stage } from '../stage.ts'
 
-const CAUGHT_WITHIN_MS = 20_000
-const ANSWERED_WITHIN_MS = 5_000
-const TAKEN_OVER_WITHIN_MS = 40_000
+const CAUGHT_WITHIN_MS = 60_000
+const ANSWERED_WITHIN_MS = 30_000
+const TAKEN_OVER_WITHIN_MS = 120_000
 const FENCED: readonly number[] = [INVALID_PRODUCER_EPOCH, PRODUCER_FENCED]
 const HELD = ['endTxn', 'produce', 'endTxn', 'txnOffsetCommit', 'addPartitions'] as const
 

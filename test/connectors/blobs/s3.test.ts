@@ -30,7 +30,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 's3-'))
   server = await startS3(join(folder, 'data'), 'blobs', (method, path) => onRequest(method, path))
   endpoint = server.endpoint
-}, 30_000)
+})
 
 afterAll(async () => {
   await server.close()

@@ -173,7 +173,7 @@ await describeWithKafka('a fetcher', (kafka) => {
     // the markers are written after the end was confirmed
     await vi.waitFor(async () => {
       expect((await client.listOffsets([{ topic, partition: 0 }], 'stable')).get(`${topic}/0`)).toBe(4)
-    })
+    }, 60_000)
     const feed = fetcherWith().add({ topic, partition: 0 }, 0)
     expect(await readUntil(feed, () => feed.position === 4)).toEqual(['commit'])
     const onlyMarkers = fetcherWith().add({ topic, partition: 0 }, 1)

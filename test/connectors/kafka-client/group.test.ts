@@ -89,7 +89,7 @@ await describeWithKafka('a group', (kafka) => {
         const sizes = members.map(({ held }) => held.size)
         expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1)
       },
-      { timeout: 15_000, interval: 10 },
+      { timeout: 60_000, interval: 10 },
     )
 
   describe.each([true, false])('(waitForRelease: %s)', (waitForRelease) => {
@@ -225,7 +225,7 @@ await describeWithKafka('a group', (kafka) => {
     const stuck = await join(groupId, { onRevoked: () => new Promise(() => {}), rebalanceTimeoutMs: 500 })
     await divided([stuck])
     const other = await join(groupId, { rebalanceTimeoutMs: 500 })
-    await vi.waitFor(() => expect(other.held.size).toBe(PARTITIONS / 2), { timeout: 10_000 })
+    await vi.waitFor(() => expect(other.held.size).toBe(PARTITIONS / 2), { timeout: 60_000 })
     await stuck.member.leave()
     await divided([other])
     await other.member.leave()

@@ -69,7 +69,7 @@ await describeWithCluster(
       expect((await client.committedOffsets('tasks', [offset])).size).toBe(1)
       // the end of a transaction is written a moment after the commit was answered
       const lastTwo = async () => (await committedValues(client, 'orders', 0)).slice(-2)
-      await expect.poll(lastTwo, { timeout: 10_000 }).toEqual(['a', 'b'])
+      await expect.poll(lastTwo).toEqual(['a', 'b'])
       await producer.close()
       await client.close()
     })

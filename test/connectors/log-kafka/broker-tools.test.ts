@@ -24,7 +24,7 @@ await describeWithCluster("Kafka's own tools", {}, (cluster) => {
     return stdout
   }
 
-  it('show the transactions of tasks', { timeout: 120_000 }, async () => {
+  it('show the transactions of tasks', async () => {
     const prefix = 'tools.'
     const log = await openTestLog(cluster().bootstrap, { prefix })
     await (await log.openTask(0)).commit(request([record('events', 0, 'a')]))

@@ -45,7 +45,7 @@ await describeWithKafka('runs on a Kafka that fails', ({ bootstrap, unique }) =>
     await engine.close()
     await log.close()
     await proxy.close()
-  }, 90_000)
+  })
 
   it('goes on in another process with what one was doing that died', async () => {
     const prefix = `${unique('takeover')}.`
@@ -72,7 +72,7 @@ await describeWithKafka('runs on a Kafka that fails', ({ bootstrap, unique }) =>
     expect(heir.node.tasks.length).toBe(PARTITIONS)
     await heir.close()
     await log.close()
-  }, 60_000)
+  })
 })
 
 /** A submission whose answer is lost was written or not; here it may be made again as another run. */

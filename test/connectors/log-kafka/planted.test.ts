@@ -29,7 +29,6 @@ const PRODUCE = 0
 const END_TXN = 26
 /** Nothing has ended for so long: what is open will not end. */
 const STILL_MS = 4_000
-const FAIR = { timeout: 120_000 }
 
 interface World {
   readonly interpose?: (client: KafkaClient) => KafkaClient
@@ -114,7 +113,7 @@ await describeWithKafka('mistakes', (kafka) => {
           taskObserver: { ...SILENT, committed: () => void commits++ },
         })
         await node.start()
-        await expect.poll(() => commits, { timeout: 30_000 }).toBeGreaterThan(5)
+        await expect.poll(() => commits).toBeGreaterThan(5)
         release()
         return async () => {
           node.kill()
@@ -124,29 +123,29 @@ await describeWithKafka('mistakes', (kafka) => {
     }
   }
 
-  it('an earlier owner does no harm', FAIR, async () => {
+  it('an earlier owner does no harm', async () => {
     expect(await mistakesIn(takenOver((client) => client))).toEqual([])
   })
 
-  it('an earlier owner that is not fenced is found', FAIR, async () => {
+  it('an earlier owner that is not fenced is found', async () => {
     const found = await mistakesIn(takenOver(withoutFencing))
     expect(found).toEqual(expect.arrayContaining(['run_accepted_twice', 'run_ended_twice']))
   })
 
-  it('failed commits do no harm', FAIR, async () => {
+  it('failed commits do no harm', async () => {
     const struck = everyFourth()
     expect(await mistakesIn({ interpose: (client) => withFailures(client, struck) })).toEqual([])
     expect(struck.times()).toBeGreaterThan(5)
   })
 
-  it('offsets outside of the transaction are found', FAIR, async () => {
+  it('offsets outside of the transaction are found', async () => {
     const struck = everyFourth()
     const found = await mistakesIn({ interpose: (client) => withOffsetsApart(client, struck) })
     expect(struck.times()).toBeGreaterThan(0)
     expect(found).toContain('run_lost')
   })
 
-  it('state that is kept after a failed commit is found', FAIR, async () => {
+  it('state that is kept after a failed commit is found', async () => {
     const struck = everyFourth()
     const found = await mistakesIn({ wrap: (log) => withKeptState(log, struck) })
     expect(struck.times()).toBeGreaterThan(0)
@@ -172,11 +171,11 @@ await describeWithKafka('mistakes', (kafka) => {
     }
   }
 
-  it('lost answers do no harm', FAIR, async () => {
+  it('lost answers do no harm', async () => {
     expect(await throughLoss('lose', [PRODUCE, END_TXN], (brokers) => mistakesIn({ brokers }))).toEqual([])
   })
 
-  it('a producer that is used again after a failure is found', FAIR, async () => {
+  it('a producer that is used again after a failure is found', async () => {
     const found = await throughLoss('swallow', [PRODUCE], (brokers) =>
       mistakesIn({ brokers, interpose: (client) => withReusedProducer(client, brokers) }),
     )

@@ -127,7 +127,7 @@ export async function heads(log: Log): Promise<number[]> {
 }
 
 /** Waits until the model has applied what the log has now. */
-export async function caughtUp(log: Log, model: ReadModel, patienceMs = 20_000): Promise<void> {
+export async function caughtUp(log: Log, model: ReadModel, patienceMs = 60_000): Promise<void> {
   const wanted = await heads(log)
   const until = performance.now() + patienceMs
   for (;;) {

@@ -169,7 +169,7 @@ describe.each(await openers())('bulk operations in the read model on %s', (_name
     await append(stage, 1, [progressed('op', 1_500, 'finished', [1, 1], [item('b')])])
     const before = [await show('op'), (await items('op'))!.items]
     await stage.model.rebuild()
-    await expect.poll(async () => (await stage.model.state()).rebuilding, { timeout: 20_000 }).toBeNull()
+    await expect.poll(async () => (await stage.model.state()).rebuilding).toBeNull()
     expect([await show('op'), (await items('op'))!.items]).toEqual(before)
     stage.problems.length = 0
   })

@@ -44,13 +44,15 @@ async function append(runId: RunId, events: readonly EventRecord[]): Promise<voi
   model.poke()
 }
 
+const problems: string[] = []
+const onProblem = (message: string): void => void problems.push(message)
 const sources = [
   [
     'pumped from a log',
     async () => {
       log = openMemoryLog(createMemoryStorage(PARTITIONS), environment)
       const source = { kind: 'pump', log } as const
-      model = await openSqliteReadModel({ environment, file: ':memory:', partitions: PARTITIONS, source })
+      model = await openSqliteReadModel({ environment, file: ':memory:', partitions: PARTITIONS, source, onProblem })
     },
   ],
   [
@@ -59,7 +61,7 @@ const sources = [
       log = await openEmbeddedLog({ folder, partitions: PARTITIONS, environment })
       const source = { kind: 'embedded', folder } as const
       const file = join(folder, 'read-model.db')
-      model = await openSqliteReadModel({ environment, file, partitions: PARTITIONS, source })
+      model = await openSqliteReadModel({ environment, file, partitions: PARTITIONS, source, onProblem })
     },
   ],
 ] as const
@@ -92,6 +94,16 @@ describe.each(sources)('the SQLite read model, %s', (_what, open) => {
     await append(runId, events.slice(2))
     expect((await waiting)?.status).toBe('completed')
     expect((await model.awaitRun(TENANT, runId, 20_000))?.status).toBe('completed')
+  })
+
+  it('is built again once, when that is asked for twice', async () => {
+    problems.length = 0
+    for (const runId of ids) await append(runId, completedRun({ runId, steps: 2, atMs: 1000 }))
+    await expect.poll(() => model.positions()).toEqual([6, 6])
+    await Promise.all([model.rebuild(), model.rebuild()])
+    await expect.poll(async () => (await model.state()).rebuilding).toBeNull()
+    expect(problems).toEqual(['the read model has been built again and serves'])
+    expect((await model.counts()).runs.completed).toBe(2)
   })
 
   it('refuses to answer once it is closed', async () => {

@@ -44,8 +44,8 @@ it('without a collector, or with the SDK turned off', async () => {
   expect(await loadedWith('off', {})).toEqual([])
   const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9', OTEL_SDK_DISABLED: 'true' }
   expect(await loadedWith('disabled', variables)).toEqual([])
-}, 60_000)
+})
 
 it('unlike with one', async () => {
   expect(await loadedWith('on', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' })).toContain('sdk-node')
-}, 60_000)
+})

@@ -108,7 +108,7 @@ describe('a run', () => {
     await publish()
     statuses = [503]
     const { run_id: runId } = await post(
-      '/api/v1/runs?wait=20s',
+      '/api/v1/runs?wait=60s',
       { flow: 'traced', input: {} },
       { traceparent: `00-${TRACE}-${CALLER}-01` },
     )
@@ -151,7 +151,7 @@ describe('a run', () => {
   it('without a caller’s trace is one whose id is its own; the request that submits it is in it', async () => {
     await start()
     await publish()
-    const { run_id: runId } = await post('/api/v1/runs?wait=20s', { flow: 'traced' }, { 'idempotency-key': 'k' })
+    const { run_id: runId } = await post('/api/v1/runs?wait=60s', { flow: 'traced' }, { 'idempotency-key': 'k' })
     await node.close()
     const spans = collector.spans.filter(({ attributes }) => attributes['beamline.run_id'] === runId)
     expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([runId.replaceAll('-', '')]))
@@ -165,14 +165,14 @@ describe('a run', () => {
 
   it('stays in its trace over a restart, with no span doubled', async () => {
     await start()
-    await publish('2s')
+    await publish('10s')
     statuses = [503]
     const { run_id: runId } = await post(
       '/api/v1/runs',
       { flow: 'traced', input: {} },
       { traceparent: `00-${TRACE}-${CALLER}-01` },
     )
-    await expect.poll(() => called.length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => called.length).toBe(1)
     await node.close()
     expect(collector.spans.map(({ name }) => name)).toContain('attempt first')
     expect(collector.spans.map(({ name }) => name)).not.toContain('run traced')
@@ -186,7 +186,7 @@ describe('a run', () => {
       attemptOf(runId, 'second', 1),
     ])
     expect(new Set(spans.map(({ spanId }) => spanId)).size).toBe(spans.length)
-    expect(run.endMs - run.startMs).toBeGreaterThanOrEqual(2_000)
+    expect(run.endMs - run.startMs).toBeGreaterThanOrEqual(10_000)
     expect(run.startMs).toBeLessThanOrEqual(spans.find(({ name }) => name === 'attempt first')!.startMs)
   })
 
@@ -194,7 +194,7 @@ describe('a run', () => {
     await start()
     await publish()
     statuses = [400]
-    const failed = await post('/api/v1/runs?wait=20s', { flow: 'traced', input: {} })
+    const failed = await post('/api/v1/runs?wait=60s', { flow: 'traced', input: {} })
     const rerun = await post(`/api/v1/runs/${failed.run_id}/rerun`, {})
     const span = await collector.find(({ spanId }) => spanId === spanIdOfRun(rerun.run_id))
     const before = await collector.find(({ spanId }) => spanId === spanIdOfRun(failed.run_id))
@@ -236,7 +236,7 @@ describe('a run', () => {
     const steps = [{ id: 'first', type: 'echo', with: { x: '${abs(input.x)}' }, retry: { attempts: 1 } }]
     expect(await post('/api/v1/flows', { flow: 'unfit', steps })).not.toHaveProperty('error')
     const headers = { traceparent: `00-${TRACE}-${CALLER}-01` }
-    const { run_id: runId } = await post('/api/v1/runs?wait=20s', { flow: 'unfit', input: { x: 'one' } }, headers)
+    const { run_id: runId } = await post('/api/v1/runs?wait=60s', { flow: 'unfit', input: { x: 'one' } }, headers)
     const attempt = await collector.find(({ name }) => name === 'attempt first')
     expect(attempt).toMatchObject({ traceId: TRACE, spanId: attemptOf(runId, 'first', 1), status: 2 })
     expect(attempt.attributes['beamline.worker_id']).toBe('route')
@@ -249,7 +249,7 @@ describe('a run', () => {
     await start(0)
     await publish()
     statuses = [503]
-    const { run_id: runId } = await post('/api/v1/runs?wait=20s', { flow: 'traced', input: {} })
+    const { run_id: runId } = await post('/api/v1/runs?wait=60s', { flow: 'traced', input: {} })
     await node.close()
     expect(collector.spans.map(({ spanId }) => spanId)).toEqual([attemptOf(runId, 'first', 1)])
     expect(called[0]!.traceparent).toMatch(/-00$/)
@@ -260,7 +260,7 @@ it('a collector that does not answer holds nothing up', async () => {
   await start()
   await publish()
   await collector.close()
-  const { status } = await post('/api/v1/runs?wait=20s', { flow: 'traced', input: {} })
+  const { status } = await post('/api/v1/runs?wait=60s', { flow: 'traced', input: {} })
   expect(status).toBe('completed')
   const before = performance.now()
   await node.close()

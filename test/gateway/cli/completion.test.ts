@@ -125,7 +125,7 @@ describe.skipIf(!has('bash'))('in bash', () => {
       [''],
       ['cancel'],
     ])
-  }, 240_000)
+  })
 })
 
 it.skipIf(!has('zsh')).each([['zsh', '-n']])('%s reads its script', async (shell, check) => {

@@ -14,9 +14,9 @@ beforeAll(async () => {
   for (let i = 0; i < 6; i++) await world.call('POST', '/api/v1/runs', { flow: 'nap', metadata: { shop: i % 2 } })
   for (let i = 0; i < 3; i++) await world.call('POST', '/api/v1/runs', { flow: 'bad' })
   const total = async (query: string) => (await world.call('GET', `/api/v1/runs/counts?${query}`)).body.total
-  await vi.waitFor(async () => expect(await total('status=running')).toBe(6), { timeout: 20_000 })
+  await vi.waitFor(async () => expect(await total('status=running')).toBe(6), { timeout: 60_000 })
   const open = async () => (await world.call('GET', '/api/v1/dlq/letters?status=open')).body.letters.length
-  await vi.waitFor(async () => expect(await open()).toBe(3), { timeout: 20_000 })
+  await vi.waitFor(async () => expect(await open()).toBe(3), { timeout: 60_000 })
 })
 afterAll(() => world.close())
 
@@ -38,10 +38,10 @@ describe('beamline op', () => {
     expect((await op('start', 'cancel', '--flow', 'nap', '--rate', '0.01', '--key', 'k')).out).toContain(
       `${id}  cancel of`,
     )
-    await expect.poll(async () => (await op('show', id)).out, { timeout: 20_000 }).toContain('rate  0.01 a second')
+    await expect.poll(async () => (await op('show', id)).out).toContain('rate  0.01 a second')
     expect((await op('list', '--action', 'cancel', '--quiet')).out.split('\n')).toContain(id)
     expect((await op('stop', id)).out).toBe(`${id} is stopping\n`)
-    await expect.poll(async () => (await op('show', id, '--quiet')).out, { timeout: 20_000 }).not.toBe('running\n')
+    await expect.poll(async () => (await op('show', id, '--quiet')).out).not.toBe('running\n')
     const shown = JSON.parse((await op('list', '--json', '--limit', '1')).out)
     expect(shown.operations).toHaveLength(1)
   })

@@ -19,7 +19,7 @@ const post = (body: unknown, headers = {}) => world.call('POST', OPERATIONS, bod
 const show = (id: string) => get(`${OPERATIONS}/${id}`)
 const itemsOf = async (id: string) => (await get(`${OPERATIONS}/${id}/items?limit=1000`)).items
 const ended = async (id: string) => {
-  await expect.poll(async () => (await show(id)).ended_at_ms ?? null, { timeout: 20_000 }).not.toBe(null)
+  await expect.poll(async () => (await show(id)).ended_at_ms ?? null).not.toBe(null)
   return show(id)
 }
 const count = async (query: string) => (await get(`/api/v1/runs/counts?${query}`)).total
@@ -31,7 +31,7 @@ async function runs(flow: string, n: number, tenant: string, status: string): Pr
   await world.publish(document, headers)
   for (let i = 0; i < n; i++) await world.call('POST', '/api/v1/runs', { flow, input: { i }, metadata: { i } }, headers)
   const counts = async () => (await get(`/api/v1/runs/counts?status=${status}`, headers)).total
-  await expect.poll(counts, { timeout: 20_000 }).toBe(n)
+  await expect.poll(counts).toBe(n)
   return headers
 }
 
@@ -39,7 +39,7 @@ describe('POST /api/v1/operations', () => {
   it('says first what it would find, then cancels it', async () => {
     for (let i = 0; i < 30; i++)
       await world.call('POST', '/api/v1/runs', { flow: 'nap', metadata: { odd: i % 2 === 1 } })
-    await expect.poll(() => count('flow=nap&status=running'), { timeout: 20_000 }).toBe(30)
+    await expect.poll(() => count('flow=nap&status=running')).toBe(30)
     const query = { flow: 'nap', metadata: { odd: true } }
     const dry = await post({ action: 'cancel', query, dry_run: true })
     expect(dry).toMatchObject({ status: 200, body: { dry_run: true, action: 'cancel', matched: 15, complete: true } })
@@ -72,10 +72,10 @@ describe('POST /api/v1/operations', () => {
     const first = (await get('/api/v1/runs?limit=1', headers)).runs[0].run_id
     const single = await world.call('POST', `/api/v1/runs/${first}/retry`, undefined, headers)
     expect(single.status).toBe(202)
-    await expect.poll(async () => (await get('/api/v1/runs/counts', headers)).total, { timeout: 20_000 }).toBe(7)
+    await expect.poll(async () => (await get('/api/v1/runs/counts', headers)).total).toBe(7)
     const { body } = await post({ action: 'retry', query: { accepted_to_ms: 9e12 } }, headers)
     const read = (rest = '') => get(`${OPERATIONS}/${body.operation_id}${rest}`, headers)
-    await expect.poll(async () => (await read()).status, { timeout: 20_000 }).toBe('finished')
+    await expect.poll(async () => (await read()).status).toBe('finished')
     expect(await read()).toMatchObject({ matched: 7, done: 6, skipped: 1, failed: 0 })
     expect((await read('/items?outcome=skipped')).items).toMatchObject([{ id: first, code: 'LETTER_NOT_OPEN' }])
     const { items } = await read('/items?outcome=done')
@@ -111,7 +111,7 @@ describe('POST /api/v1/operations', () => {
     const query = { letter_ids: ids.slice(0, 2) }
     const discarded = await post({ action: 'discard', query, reason: 'unwanted' }, headers)
     const finished = (id: string) =>
-      expect.poll(async () => (await get(`${OPERATIONS}/${id}`, headers)).status, { timeout: 20_000 }).toBe('finished')
+      expect.poll(async () => (await get(`${OPERATIONS}/${id}`, headers)).status).toBe('finished')
     await finished(discarded.body.operation_id)
     expect((await letters('discarded')).map((letter) => letter.letter_id).sort()).toEqual(ids.slice(0, 2).sort())
     const replayed = await post({ action: 'replay', query: { flow: 'bad' } }, headers)
@@ -134,16 +134,14 @@ describe('POST /api/v1/operations', () => {
     const headers = await runs('nap', 20, 'stops', 'running')
     const { body } = await post({ action: 'cancel', query: {}, rate_per_s: 4 }, headers)
     const read = () => get(`${OPERATIONS}/${body.operation_id}`, headers)
-    await expect.poll(async () => (await read()).done ?? 0, { timeout: 20_000 }).toBeGreaterThan(0)
+    await expect.poll(async () => (await read()).done ?? 0).toBeGreaterThan(0)
     const stop = () => world.call('POST', `${OPERATIONS}/${body.operation_id}/stop`, undefined, headers)
     expect(await stop()).toMatchObject({ status: 200, body: { operation_id: body.operation_id, stopping: true } })
-    await expect.poll(async () => (await read()).status, { timeout: 20_000 }).toBe('stopped')
+    await expect.poll(async () => (await read()).status).toBe('stopped')
     const { done } = await read()
     expect(done).toBeLessThan(20)
     expect((await stop()).status).toBe(200)
-    await expect
-      .poll(async () => (await get('/api/v1/runs/counts?status=cancelled', headers)).total, { timeout: 20_000 })
-      .toBe(done)
+    await expect.poll(async () => (await get('/api/v1/runs/counts?status=cancelled', headers)).total).toBe(done)
     expect((await world.call('POST', `${OPERATIONS}/${body.operation_id}/stop`)).status).toBe(404)
     expect(await get(`${OPERATIONS}/${body.operation_id}`)).toMatchObject({ error: { code: 'not_found' } })
   })
@@ -200,12 +198,12 @@ describe('POST /api/v1/operations', () => {
     const running = async () =>
       (await get(OPERATIONS, headers)).operations.filter((entry: { status: string }) => entry.status === 'running')
         .length
-    await expect.poll(running, { timeout: 20_000 }).toBe(MAX_RUNNING)
+    await expect.poll(running).toBe(MAX_RUNNING)
     const refused = await post(slow, headers)
     expect(refused).toMatchObject({ status: 429, body: { error: { details: { code: 'TOO_MANY_OPERATIONS' } } } })
     expect(refused.headers['retry-after']).toBeDefined()
     for (const id of ids) await world.call('POST', `${OPERATIONS}/${id}/stop`, undefined, headers)
-    await expect.poll(running, { timeout: 20_000 }).toBe(0)
+    await expect.poll(running).toBe(0)
   })
 })
 
@@ -215,7 +213,7 @@ describe('GET /api/v1/operations', () => {
     const ids: string[] = []
     for (let i = 0; i < 5; i++) ids.unshift((await post({ action: 'cancel', query: {} }, headers)).body.operation_id)
     const replay = (await post({ action: 'replay', query: {} }, headers)).body.operation_id
-    await expect.poll(async () => (await get(OPERATIONS, headers)).operations.length, { timeout: 20_000 }).toBe(6)
+    await expect.poll(async () => (await get(OPERATIONS, headers)).operations.length).toBe(6)
     const page = await get(`${OPERATIONS}?action=cancel&limit=3`, headers)
     const rest = await get(`${OPERATIONS}?action=cancel&limit=3&after=${page.next}`, headers)
     const listed = [...page.operations, ...rest.operations].map((entry) => entry.operation_id)

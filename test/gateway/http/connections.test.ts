@@ -168,7 +168,7 @@ describe('10,000 idle connections', () => {
     })
     const [first] = await once(createInterface(idlers.stdout), 'line')
     expect(first).toBe('open')
-    await vi.waitFor(async () => expect(await connections()).toBeGreaterThanOrEqual(10_000), 10_000)
+    await vi.waitFor(async () => expect(await connections()).toBeGreaterThanOrEqual(10_000), 60_000)
     const beganMs = performance.now()
     const answer = await submitWhole()
     expect(answer.status).toBe(200)
@@ -176,16 +176,16 @@ describe('10,000 idle connections', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(400 << 20)
     idlers.stdin.end()
     await once(idlers, 'exit')
-    await vi.waitFor(async () => expect(await connections()).toBeLessThan(10), 20_000)
-  }, 60_000)
+    await vi.waitFor(async () => expect(await connections()).toBeLessThan(10), 60_000)
+  })
 
   it('are not exceeded', async () => {
     const port = await open({ maxConnections: 2 })
     const kept = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
-    await vi.waitFor(async () => expect(await connections()).toBe(2), 10_000)
+    await vi.waitFor(async () => expect(await connections()).toBe(2), 60_000)
     expect(await ask(port, 'GET /health HTTP/1.1\r\nhost: x\r\n\r\n')).toBe('')
     for (const socket of kept) socket.destroy()
-    await vi.waitFor(async () => expect((await fetch(`${front.url}/health`)).status).toBe(200), 10_000)
+    await vi.waitFor(async () => expect((await fetch(`${front.url}/health`)).status).toBe(200), 60_000)
   })
 
   const connections = () =>

@@ -31,10 +31,10 @@ beforeAll(async () => {
   }
   await vi.waitFor(
     async () => expect(await settled()).toEqual(['completed', 'completed', 'failed', 'running', 'running']),
-    20_000,
+    60_000,
   )
   const waiting = async () => (await list('waiting_for=retry')).body.runs.length
-  await vi.waitFor(async () => expect(await waiting()).toBe(1), 20_000)
+  await vi.waitFor(async () => expect(await waiting()).toBe(1), 60_000)
 })
 afterAll(() => world.close())
 
@@ -216,7 +216,7 @@ describe('GET /api/v1/tenants', () => {
 describe('pools and workers', () => {
   it('tell who has which partition, what is in flight and what waits', async () => {
     const pools = async () => (await world.call('GET', '/api/v1/pools')).body.pools
-    await expect.poll(async () => (await pools())[1].workers, { timeout: 20_000 }).toBe(1)
+    await expect.poll(async () => (await pools())[1].workers).toBe(1)
     const [, io, gpu] = await pools()
     expect(io).toMatchObject({ pool: 'io', workers: 1, capacity: 8, in_flight: 0, waiting: 0 })
     expect(io.partitions).toHaveLength(4)
@@ -297,13 +297,13 @@ describe('POST /api/v1/topics/:topic/records', () => {
     const send = () => publish('{"flow":"echo","metadata":{"mark":"once"}}', '', 'ingest', { 'idempotency-key': 'p1' })
     await send()
     await send()
-    await expect.poll(total, { timeout: 20_000 }).toBe(1)
+    await expect.poll(total).toBe(1)
     const lag = async () => {
       const { body } = await world.call('GET', '/api/v1/topics')
       const ingest = body.partitions.filter((entry: { topic: string }) => entry.topic === 'ingest')
       return ingest.reduce((sum: number, entry: { lag: number }) => sum + entry.lag, 0)
     }
-    await expect.poll(lag, { timeout: 20_000 }).toBe(0)
+    await expect.poll(lag).toBe(0)
     expect(await total()).toBe(1)
   })
 })

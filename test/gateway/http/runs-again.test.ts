@@ -30,7 +30,7 @@ const post = (runId: string, what: 'retry' | 'rerun', body?: unknown, headers = 
   world.call('POST', `/api/v1/runs/${runId}/${what}`, body, headers)
 const ended = async (runId: string) => {
   const get = async () => (await world.call('GET', `/api/v1/runs/${runId}`)).body
-  await expect.poll(async () => (await get()).finished_at_ms ?? null, { timeout: 20_000 }).not.toBe(null)
+  await expect.poll(async () => (await get()).finished_at_ms ?? null).not.toBe(null)
   return get()
 }
 
@@ -76,9 +76,7 @@ describe('POST /api/v1/runs/:run_id/retry', () => {
     const filter = { letter_ids: [failed.letter_id] }
     const gone = await world.call('POST', '/api/v1/dlq/discard', { filter, reason: 'unwanted' })
     expect(gone.body.discarded).toBe(1)
-    await expect
-      .poll(async () => (await post(failed.run_id, 'retry')).body.error?.details.code, { timeout: 20_000 })
-      .toBe('LETTER_NOT_OPEN')
+    await expect.poll(async () => (await post(failed.run_id, 'retry')).body.error?.details.code).toBe('LETTER_NOT_OPEN')
     expect(
       (
         await post(
@@ -134,7 +132,7 @@ describe('POST /api/v1/runs/:run_id/rerun', () => {
     const rerun = await ended((await post(failed.run_id, 'rerun')).body.run_id)
     expect(rerun).toMatchObject({ status: 'failed', replay_of: failed.run_id })
     const letter = async () => world.call('GET', `/api/v1/dlq/letters/${rerun.letter_id}`)
-    await expect.poll(async () => (await letter()).status, { timeout: 20_000 }).toBe(200)
+    await expect.poll(async () => (await letter()).status).toBe(200)
     expect((await letter()).body).toMatchObject({ run_id: rerun.run_id, parent_letter_id: null, history: [] })
   })
 

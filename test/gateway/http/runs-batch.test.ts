@@ -43,7 +43,7 @@ describe('POST /api/v1/runs/batch', () => {
       const { run_id, position } = lines[n]
       expect(position).toMatch(`ingest/${homeOf(run_id, 4)}/`)
       await expect
-        .poll(async () => (await world.call('GET', `/api/v1/runs/${run_id}`)).body.output, { timeout: 20_000 })
+        .poll(async () => (await world.call('GET', `/api/v1/runs/${run_id}`)).body.output)
         .toEqual({ text: `hello n${n}` })
     }
   })

@@ -21,9 +21,9 @@ const call = (method: Parameters<World['call']>[0], path: string, body?: unknown
 const send = (body: object, headers = {}) => call('POST', '', body, headers)
 const shown = (id: string, headers = {}) => call('GET', `/${id}`, undefined, headers)
 const done = (id: string, headers = {}) =>
-  vi.waitFor(async () => expect((await shown(id, headers)).body.status).toBe('completed'), 20_000)
+  vi.waitFor(async () => expect((await shown(id, headers)).body.status).toBe('completed'), 60_000)
 const gone = (id: string, headers = {}) =>
-  vi.waitFor(async () => expect((await shown(id, headers)).status).toBe(404), 20_000)
+  vi.waitFor(async () => expect((await shown(id, headers)).status).toBe(404), 60_000)
 
 describe('POST /api/v1/messages', () => {
   it('is answered with a receipt, and becomes a completed message', async () => {

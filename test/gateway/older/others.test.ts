@@ -42,7 +42,7 @@ describe('/api/v1/registry/blocks', () => {
       const query = `flow=beamline.block-registration&metadata=type:http,version:1,status:${what}`
       return (await world.call('GET', `/api/v1/runs/counts?${query}`, undefined, tenant)).body.total
     }
-    await expect.poll(kept, { timeout: 20_000 }).toBe(1)
+    await expect.poll(kept).toBe(1)
   })
 
   it('takes type and version of the body', async () => {

@@ -6,7 +6,7 @@ import { openStage, type Stage } from '../../../load/bench/bad/stage.ts'
 let stage: Stage
 beforeAll(async () => {
   stage = await openStage()
-}, 60_000)
+})
 afterAll(() => stage.close())
 
 test('bad inputs of every kind end with their declared codes; good steps beside them and the memory stay well', async () => {
@@ -21,4 +21,4 @@ test('bad inputs of every kind end with their declared codes; good steps beside 
     expect(count, group).toBeGreaterThan(3)
     expect(p50, group).toBeLessThan(2_000)
   }
-}, 120_000)
+})

@@ -61,7 +61,7 @@ describe('uniqueItems', () => {
     })
   })
 
-  test('takes no longer than reading for a list that fills an input', { timeout: 10_000 }, () => {
+  test('takes no longer than reading for a list that fills an input', { timeout: 60_000 }, () => {
     expect(check(Array.from({ length: 150_000 }, (_, n) => ({ n })))).toEqual([])
   })
 })
@@ -100,7 +100,7 @@ describe('patterns', () => {
 
   const long = `${'a'.repeat(1_000_000)}!`
 
-  test('match in the time it takes to read an input', { timeout: 10_000 }, () => {
+  test('match in the time it takes to read an input', { timeout: 60_000 }, () => {
     const check = inputChecker({ pattern: '^(a+)+$', patternProperties: { '^(x|x)+$': { type: 'integer' } } })
     expect(check('aaa')).toEqual([])
     expect(check({ [`${'x'.repeat(100_000)}y`]: 'any', y: 0 })).toEqual([])

@@ -69,7 +69,7 @@ it('keeps what runs refer to, and lets the rest go, wherever it is cut off', asy
     await keeperOn(store).work()
   }
   expect([await exists(live), await exists(finished), await exists(unused)]).toEqual([true, true, false])
-}, 60_000)
+})
 
 /** Every call after so many fails, as if the process had gone. */
 function dyingAfter(real: BlobStore, calls: number) {

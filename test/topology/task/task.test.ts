@@ -88,7 +88,7 @@ async function events(storage: MemoryStorage): Promise<number> {
   return info?.nextOffset ?? 0
 }
 
-const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 10_000, interval: 2 })
+const until = <T>(check: () => T) => vi.waitFor(check, { timeout: 60_000, interval: 2 })
 
 describe('Task', () => {
   it('decides records, commits what they did, and starts again where it was', async () => {

@@ -36,7 +36,7 @@ export function describeWith(
   define(name, () => {
     beforeAll(async () => {
       server = await start()
-    }, 60_000)
+    })
     afterAll(() => server?.stop())
     body(get)
   })
