@@ -299,6 +299,10 @@ export const FLOW_MEANINGS: Meanings = {
     'Write it without look-around and references to groups.',
   ),
   INVALID_EXPRESSION: row('An expression cannot be read.', 'Mend it; see [flows.md](flows.md#expressions).'),
+  INVALID_SCRIPT: row(
+    'The script of a step does not parse.',
+    'Mend it where the message says; a template of the script itself is written `$${...}`.',
+  ),
   EXPRESSION_TOO_LARGE: row(
     'An expression is larger than the limit.',
     'Divide it, or use a step of the type `jmespath`.',

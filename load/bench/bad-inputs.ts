@@ -9,7 +9,8 @@ import type { Json } from '../../schemas/json.ts'
 import { closedLoop } from '../measure/driver.ts'
 import { round } from '../measure/statistics.ts'
 import { type PressureResult, underPressure, withoutPressure } from './bad/pressure.ts'
-import { contextOf, openStage } from './bad/stage.ts'
+import { openStage } from './bad/stage.ts'
+import { contextOf } from './block-context.ts'
 import { progress } from './child.ts'
 
 const IN_FLIGHT = 16
@@ -59,12 +60,12 @@ async function besideHung(ms: number): Promise<Json> {
   const set = builtInBlocks(environment, { cpuThreads: threads })
   const block = set.blocks.find(({ type }) => type === 'javascript')!
   const wait = async (index: number): Promise<unknown> =>
-    block.run(contextOf('good', index), { code: 'let n = 0; for (let i = 0; i < 2e4; i++) n += i; n' })
+    block.run(contextOf(index, 'good'), { code: 'let n = 0; for (let i = 0; i < 2e4; i++) n += i; n' })
   await closedLoop(wait, 200, 16)
   const free = await closedLoop(wait, ms / 2, 16)
   const controller = new AbortController()
   const endless = { code: 'for (;;);', timeout_ms: 60_000 }
-  const hung = Promise.resolve(block.run({ ...contextOf('bad', 0), signal: controller.signal }, endless))
+  const hung = Promise.resolve(block.run({ ...contextOf(0, 'bad'), signal: controller.signal }, endless))
   hung.catch(() => undefined)
   const held = await closedLoop(wait, ms / 2, 16)
   controller.abort(new Error('the deadline'))

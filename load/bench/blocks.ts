@@ -4,10 +4,10 @@
  */
 import { parseArgs } from 'node:util'
 import { realEnvironment as environment } from '../../connectors/environment.ts'
-import type { Block, BlockContext } from '../../processors/execute/block.ts'
+import type { Block } from '../../processors/execute/block.ts'
 import { builtInBlocks } from '../../processors/execute/blocks/registry.ts'
-import type { RunId, StepId, TenantId } from '../../schemas/ids.ts'
 import type { Json } from '../../schemas/json.ts'
+import { contextOf } from './block-context.ts'
 import { progress } from './child.ts'
 
 const IN_FLIGHT = 32
@@ -73,19 +73,6 @@ async function callFor(block: Block, input: Json, ms: number): Promise<{ perSeco
   const { user, system } = process.cpuUsage(cpu)
   const seconds = (performance.now() - began) / 1_000
   return { perSecond: Math.round(calls / seconds), perCpuSecond: Math.round(calls / ((user + system) / 1e6)) }
-}
-
-function contextOf(call: number): BlockContext {
-  return {
-    tenant: 'bench' as TenantId,
-    runId: '00010000-0000-8000-8000-000000000000' as RunId,
-    stepId: 'one' as StepId,
-    attempt: 1,
-    key: `bench/run/one/${call}`,
-    signal: new AbortController().signal,
-    traceparent: null,
-    assignedAtMs: 1_700_000_000_000,
-  }
 }
 
 await main()

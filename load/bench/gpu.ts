@@ -5,13 +5,13 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { realEnvironment as environment } from '../../connectors/environment.ts'
-import type { Block, BlockContext } from '../../processors/execute/block.ts'
+import type { Block } from '../../processors/execute/block.ts'
 import type { DeviceInfo } from '../../processors/execute/blocks/gpu/device/backend-names.ts'
 import type { GpuSettings } from '../../processors/execute/blocks/gpu/gpu-settings.ts'
 import { builtInBlocks } from '../../processors/execute/blocks/registry.ts'
-import type { RunId, StepId, TenantId } from '../../schemas/ids.ts'
 import type { Json } from '../../schemas/json.ts'
 import { median, round } from '../measure/statistics.ts'
+import { contextOf } from './block-context.ts'
 import { progress } from './child.ts'
 
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json'
@@ -217,18 +217,6 @@ async function timed(block: Block, input: Json): Promise<number> {
   const began = performance.now()
   await block.run(contextOf(0), input)
   return performance.now() - began
-}
-
-function contextOf(call: number): BlockContext {
-  return {
-    tenant: 'bench' as TenantId,
-    runId: '00010000-0000-8000-8000-000000000000' as RunId,
-    stepId: 'one' as StepId,
-    attempt: 1,
-    key: `bench/run/one/${call}`,
-    signal: new AbortController().signal,
-    traceparent: null,
-  }
 }
 
 await main()

@@ -10,15 +10,15 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Agent, request } from 'undici'
 import { realEnvironment as environment } from '../../connectors/environment.ts'
-import type { BlockContext } from '../../processors/execute/block.ts'
 import { builtInBlocks } from '../../processors/execute/blocks/registry.ts'
 import type { BlockSettings } from '../../processors/execute/blocks/settings.ts'
-import { DEFAULT_TENANT, type RunId, type StepId } from '../../schemas/ids.ts'
+import { DEFAULT_TENANT } from '../../schemas/ids.ts'
 import { type Json, toJsonText } from '../../schemas/json.ts'
 import { closedLoop, type LoadResult } from '../measure/driver.ts'
 import { median, round } from '../measure/statistics.ts'
 import { startPostgres } from '../postgres/cluster.ts'
 import { findPostgres } from '../postgres/find-postgres.ts'
+import { contextOf } from './block-context.ts'
 import { progress } from './child.ts'
 import { BenchEngine } from './engine.ts'
 
@@ -164,18 +164,6 @@ async function asSteps(settings: BlockSettings, cases: readonly Case[], calls: n
 function shown(what: string, unit: string, { runs_per_s: rate, latency }: LoadResult) {
   progress(`  ${what}: ${rate} ${unit}/s, p50 ${latency.p50}, p99 ${latency.p99} ms`)
   return { per_s: rate, p50_ms: latency.p50, p99_ms: latency.p99 }
-}
-
-function contextOf(call: number): BlockContext {
-  return {
-    tenant: DEFAULT_TENANT,
-    runId: '00010000-0000-8000-8000-000000000000' as RunId,
-    stepId: 'one' as StepId,
-    attempt: 1,
-    key: `bench/run/one/${call}`,
-    signal: new AbortController().signal,
-    traceparent: null,
-  }
 }
 
 await main()

@@ -42,14 +42,14 @@ const OLDER = ['id', 'tenant_id', 'secrets_refs', 'policies']
 const LATER = ['concurrency', 'triggers', 'retention']
 
 export interface CheckOptions {
-  /** Off for a document that was checked before: its input schema is compiled at its first use only. */
+  /** Off for a document that was checked before: its input schema is compiled at its first use only, its scripts are not read. */
   readonly checkSchemas: boolean
 }
 
 /** The flow a document describes; `null` when something is wrong with it, which is reported. */
 export function checkDocument(
   value: Json,
-  context: Omit<FlowContext, 'vars' | 'secrets'>,
+  context: Omit<FlowContext, 'vars' | 'secrets' | 'checkSources'>,
   options: CheckOptions,
 ): CompiledFlow | null {
   const { problems } = context
@@ -63,7 +63,12 @@ export function checkDocument(
   const vars =
     document.vars == null ? {} : (objectAt(document.vars, ['vars'], 'an object of constants', problems) ?? {})
   checkSecrets(vars, ['vars'], 'a constant', { secrets: null, problems })
-  const whole: FlowContext = { ...context, vars: Object.keys(vars), secrets: secretsOf(document, problems) }
+  const whole: FlowContext = {
+    ...context,
+    vars: Object.keys(vars),
+    secrets: secretsOf(document, problems),
+    checkSources: options.checkSchemas,
+  }
   const name = nameOf(document, whole)
   refuseLaterContent(document, whole)
   const drafts = stepsOf(document.steps, whole)

@@ -2,6 +2,7 @@ import { isStepId, type StepId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import { POOLS, type Pool } from '../topics.ts'
 import { type BlockType, blockTypeNamed } from './block-types.ts'
+import { checkSources } from './check-sources.ts'
 import { type CheckedExpression, checkExpression } from './expression.ts'
 import type { JsonObject } from './expression-values.ts'
 import { isObject } from './expression-values.ts'
@@ -19,6 +20,8 @@ export interface FlowContext {
   readonly vars: readonly string[]
   /** Names of the secrets that steps may use; `null` where the flow does not list them. */
   readonly secrets: readonly string[] | null
+  /** Scripts and the like in steps are read too. Off for a document that was checked before. */
+  readonly checkSources: boolean
   readonly problems: Problems
 }
 
@@ -136,6 +139,8 @@ function blockAction(
   const secrets = block?.secrets === true
   const template: CheckedTemplate = checkTemplate(input ?? {}, inputAt, context.vars, context.problems, secrets)
   checkSecrets(input ?? {}, inputAt, secrets ? 'step' : `a step of type '${type ?? ''}'`, context)
+  // what older documents have is left to their blocks, whose errors they know
+  if (context.checkSources && step.inputs === undefined) checkSources(type, input, inputAt, context.problems)
   expressions.push(...template.expressions)
   const pool = poolOf(step, at, context.problems) ?? block?.pool ?? 'io'
   return { kind: 'block', block: type ?? '', pool, with: template }

@@ -51,6 +51,9 @@ export const ENGINE_LIMITS: ExpressionLimits = {
   depth: MAX_EXPRESSION_DEPTH,
 }
 
+/** Of what a step of type `jmespath` evaluates, outside the engine. */
+export const STEP_LIMITS: ExpressionLimits = { bytes: 65_536, nodes: 4_096, depth: 256 }
+
 /** @throws {SyntaxProblem} when the text is no JMESPath. @throws {RangeError} when it exceeds a bound. */
 export function parseExpression(text: string, limits: ExpressionLimits = ENGINE_LIMITS): Ast {
   const bytes = Buffer.byteLength(text)

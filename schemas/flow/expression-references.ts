@@ -35,7 +35,7 @@ export function findReferences(
   let allSteps = false
 
   const unknown = (what: string, name: string, known: readonly string[]): null => {
-    const message = `unknown name '${name}' in ${what}${didYouMean(name, known)}; expected one of ${known.join(', ')}`
+    const message = `unknown name '${name}' in ${what}${didYouMean(name, known)}; expected ${known.length === 0 ? 'no name, since there are none' : `one of ${known.join(', ')}`}`
     problems.push({ code: 'UNKNOWN_NAME', message, name })
     return null
   }

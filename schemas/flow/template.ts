@@ -95,6 +95,13 @@ export function withoutTemplate(text: string): string {
   return typeof pieces === 'object' && pieces.length === 1 && pieces[0]!.expression ? pieces[0]!.text : text
 }
 
+/** What the text says where it holds no expression; `null` where it does, or where a template is broken. */
+export function literalText(text: string): string | null {
+  const pieces = split(text)
+  if (typeof pieces === 'string' || pieces.some(({ expression }) => expression)) return null
+  return pieces.map((piece) => piece.text).join('')
+}
+
 function verbatimOf(value: Json, expressions: readonly CheckedExpression[]): Template['verbatim'] {
   const path = expressions[0]?.path
   if (typeof value !== 'string' || path == null || split(value).length !== 1) return null

@@ -1,8 +1,9 @@
 /** Calls bad inputs, some at once, with good ones beside them, and watches codes, latencies and memory. */
 import { COMMON_ERRORS } from '../../../processors/execute/block.ts'
 import { type Percentiles, percentiles } from '../../measure/statistics.ts'
+import { contextOf } from '../block-context.ts'
 import type { BadCase, GoodCase } from './cases.ts'
-import { contextOf, type Stage } from './stage.ts'
+import type { Stage } from './stage.ts'
 
 export interface PressureResult {
   readonly count: number
@@ -87,7 +88,7 @@ interface Found {
 async function codeOf({ set }: Stage, { type, input }: BadCase, index: number): Promise<Found> {
   const block = set.blocks.find((known) => known.type === type)!
   try {
-    await block.run(contextOf('bad', index), input)
+    await block.run(contextOf(index, 'bad'), input)
     return { code: 'none', message: 'it succeeded' }
   } catch (error) {
     const { code = 'none', message } = error as { readonly code?: string; readonly message: string }
@@ -107,7 +108,7 @@ function trickle(stage: Stage): { end(): Promise<PressureResult['good']> } {
     const block = stage.set.blocks.find((known) => known.type === type)!
     for (let call = 0; !isOver; call++) {
       const began = performance.now()
-      await Promise.resolve(block.run(contextOf('good', call), input)).catch((error: Error) => {
+      await Promise.resolve(block.run(contextOf(call, 'good'), input)).catch((error: Error) => {
         throw new Error(`a good step of the group ${group} failed: ${error.message}`, { cause: error })
       })
       into.push(performance.now() - began)

@@ -5,11 +5,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { realEnvironment as environment } from '../../../connectors/environment.ts'
-import type { BlockContext } from '../../../processors/execute/block.ts'
 import { type BuiltInBlocks, builtInBlocks } from '../../../processors/execute/blocks/registry.ts'
-import { DEFAULT_TENANT, type RunId, type StepId, type TenantId } from '../../../schemas/ids.ts'
+import { DEFAULT_TENANT } from '../../../schemas/ids.ts'
 import { startPostgres } from '../../postgres/cluster.ts'
 import { findPostgres } from '../../postgres/find-postgres.ts'
+import { contextOf } from '../block-context.ts'
 import { type BadCase, badCases, type GoodCase, goodCases } from './cases.ts'
 
 export interface Stage {
@@ -49,7 +49,7 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   })
   const sql = set.blocks.find(({ type }) => type === 'sql')!
   const made = 'create table if not exists items (id integer)'
-  await sql.run(contextOf('bad', 0), { connection: 'sqlite:bad.db', query: made, write: true })
+  await sql.run(contextOf(0, 'bad'), { connection: 'sqlite:bad.db', query: made, write: true })
   const addresses = { http: at(ports.http), raw: at(ports.raw), postgres: postgres?.url ?? null }
   return {
     set,
@@ -79,17 +79,4 @@ function layTraps(folder: string): void {
   symlinkSync(join(outside, 'secret.txt'), join(mine, 'link.txt'))
   symlinkSync('/dev/zero', join(mine, 'zero'))
   execFileSync('mkfifo', [join(mine, 'pipe')])
-}
-
-export function contextOf(name: string, call: number): BlockContext {
-  return {
-    tenant: DEFAULT_TENANT as TenantId,
-    runId: '00010000-0000-8000-8000-000000000000' as RunId,
-    stepId: 'one' as StepId,
-    attempt: 1,
-    key: `${name}/run/one/${call}`,
-    signal: new AbortController().signal,
-    traceparent: null,
-    assignedAtMs: 1_700_000_000_000,
-  }
 }

@@ -3,15 +3,18 @@
  * runs where it is; any other runs in a thread that can be killed, with the same evaluator.
  */
 
-import { type Ast, CallProblem, ENGINE_LIMITS, parseExpression } from '../../../../schemas/flow/expression-ast.ts'
+import {
+  type Ast,
+  CallProblem,
+  ENGINE_LIMITS,
+  parseExpression,
+  STEP_LIMITS,
+} from '../../../../schemas/flow/expression-ast.ts'
 import { checkBounds } from '../../../../schemas/flow/expression-bounds.ts'
 import { compileAst, type Evaluate } from '../../../../schemas/flow/expression-evaluate.ts'
 import type { Json } from '../../../../schemas/json.ts'
 import { BlockError } from '../../block.ts'
 import { BoundedCache } from './bounded-cache.ts'
-
-/** Of an expression that runs in a thread. */
-export const STEP_LIMITS = { bytes: 65_536, nodes: 4_096, depth: 256 }
 
 export interface Search {
   readonly evaluate: Evaluate

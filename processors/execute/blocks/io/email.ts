@@ -4,6 +4,7 @@ import type { Json } from '../../../../schemas/json.ts'
 import { type Block, type BlockContext, BlockError, type BlockErrorDef } from '../../block.ts'
 import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../tools.ts'
 import { abortable } from './abortable.ts'
+import { decodedPart, hostAndPort, hostOf } from './address.ts'
 import { type ConnectionOf, type ConnectionTable, UNKNOWN_CONNECTION } from './connections.ts'
 import { dial } from './egress/dial.ts'
 import { EGRESS_REFUSED, type Egress } from './egress/egress.ts'
@@ -112,7 +113,7 @@ export function emailBlock(parts: EmailParts): Block {
         try {
           return await send(parts.egress, settings, mailOf(context, { ...message, from }), signal)
         } catch (error) {
-          throw signal.aborted ? signal.reason : ownError(error)
+          throw signal.aborted ? signal.reason : ownError(error, settings)
         }
       })
     },
@@ -123,17 +124,17 @@ async function send(egress: Egress, settings: ConnectionOf<'smtp'>, mail: object
   const { createTransport } = await import('nodemailer')
   const url = addressOf(settings.url)
   const secure = url.protocol === 'smtps:'
-  const host = decodeURIComponent(url.hostname).replace(/^\[|\]$/g, '')
-  const port = Number(url.port || (secure ? 465 : 587))
+  const host = hostOf(url)
+  const port = portOf(url)
   const socket = await dial(egress, { scheme: url.protocol.slice(0, -1), host, port }, signal)
-  const user = decodeURIComponent(url.username)
+  const user = decodedPart(url.username)
   const options = {
     host,
     port,
     secure,
     connection: socket,
     tls: { servername: host },
-    ...(user !== '' && { auth: { user, pass: decodeURIComponent(url.password) } }),
+    ...(user !== '' && { auth: { user, pass: decodedPart(url.password) } }),
     // no part of a message is read from a file or address
     disableFileAccess: true,
     disableUrlAccess: true,
@@ -160,6 +161,10 @@ function addressOf(text: string): URL {
   })
 }
 
+function portOf(url: URL): number {
+  return Number(url.port || (url.protocol === 'smtps:' ? 465 : 587))
+}
+
 function mailOf(context: BlockContext, message: Omit<Input, 'timeout_ms' | 'connection'>): object {
   const { attachments = [], ...rest } = message
   const hash = createHash('sha256')
@@ -178,16 +183,17 @@ function mailOf(context: BlockContext, message: Omit<Input, 'timeout_ms' | 'conn
 }
 
 /** 4xx of the server may go better later, 5xx not. */
-function ownError(error: unknown): BlockError {
+function ownError(error: unknown, settings: ConnectionOf<'smtp'>): BlockError {
   if (error instanceof BlockError) return error
   const { responseCode, code, message } = error as {
     readonly responseCode?: number
     readonly code?: string
     readonly message?: string
   }
+  const url = addressOf(settings.url)
   const status = responseCode ?? null
   const isFinal = status === null ? code === 'EENVELOPE' || code === 'EAUTH' : status >= 500
-  const text = `the message was not sent: ${String(message).slice(0, 500)}`
+  const text = `the message was not sent by ${hostAndPort(hostOf(url), portOf(url))}: ${String(message).slice(0, 500)}`
   return new BlockError(isFinal ? 'EMAIL_REJECTED' : 'EMAIL_FAILED', text, {
     detail: { status, code: code ?? null },
     cause: error,

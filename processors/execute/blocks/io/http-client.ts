@@ -25,6 +25,8 @@ export interface HttpOptions {
 }
 
 export interface HttpAnswer {
+  /** Where it came from, after all redirects. */
+  readonly url: URL
   readonly status: number
   readonly headers: ResponseHeaders
   readonly body: Dispatcher.ResponseData['body']
@@ -60,7 +62,7 @@ export function createHttpClient(tools: BlockTools, egress: Egress, options: Htt
         const response = await request(url, { method, headers, body, signal, dispatcher })
         const location = locationOf(response)
         if (location === null || redirects === 0) {
-          return { status: response.statusCode, headers: response.headers, body: response.body }
+          return { url, status: response.statusCode, headers: response.headers, body: response.body }
         }
         // what a redirect says beside its address is of no use
         await response.body.dump({ limit: 16_384 }).catch(() => undefined)

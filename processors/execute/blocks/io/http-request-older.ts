@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Json } from '../../../../schemas/json.ts'
 import { type Block, BlockError } from '../../block.ts'
 import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../tools.ts'
+import { originAndPort } from './address.ts'
 import { ownError } from './http.ts'
 import type { HttpClient } from './http-client.ts'
 import { readBytes } from './http-read.ts'
@@ -78,12 +79,13 @@ export function olderHttpRequestBlock(tools: BlockTools, client: HttpClient): Bl
 
 async function exchange(client: HttpClient, outgoing: HttpRequest, signal: AbortSignal): Promise<Json> {
   try {
-    const { status, headers, ...answer } = await client.send(outgoing, 0, signal)
-    const bytes = await readBytes({ status, headers, ...answer }, client.limitBytes)
+    const answer = await client.send(outgoing, 0, signal)
+    const { url, status, headers } = answer
+    const bytes = await readBytes(answer, client.limitBytes)
     if (status >= 200 && status < 300) {
       return { status_code: String(status), body: bytes.toString('utf8'), headers: rawHeaders(status, headers) }
     }
-    throw new BlockError('HTTP_ERROR', `HTTP request failed with status: ${status}`, {
+    throw new BlockError('HTTP_ERROR', `HTTP request to ${originAndPort(url)} failed with status: ${status}`, {
       class: status >= 500 ? 'transient' : 'permanent',
       detail: { status },
     })

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Json } from '../../../../schemas/json.ts'
 import { type BlockContext, BlockError } from '../../block.ts'
+import { decodedPart } from './address.ts'
 import { type BodyInput, pairsOf, requestBody } from './http-body.ts'
 import type { Expectation } from './http-expect.ts'
 import { checkedHeaders, type HeaderValues } from './http-headers.ts'
@@ -59,24 +60,16 @@ export function requestUrl(text: string | undefined): URL {
 }
 
 function withoutCredentials(text: string): string {
-  return text.slice(0, 200).replace(/\/\/[^/@]*@/, '//')
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1').slice(0, 200)
 }
 
 /** A name and password in the URL are sent as every client sends them, and are in no message of ours. */
 function credentialsToHeader(url: URL, headers: Record<string, string>): void {
   if (url.username === '' && url.password === '') return
-  const pair = `${decoded(url.username)}:${decoded(url.password)}`
+  const pair = `${decodedPart(url.username)}:${decodedPart(url.password)}`
   headers.authorization ??= `Basic ${Buffer.from(pair).toString('base64')}`
   url.username = ''
   url.password = ''
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }
 
 function requestMethod(text = 'GET'): HttpMethod {

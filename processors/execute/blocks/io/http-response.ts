@@ -2,6 +2,7 @@
 import type { Json } from '../../../../schemas/json.ts'
 import type { ErrorClass } from '../../../../schemas/records/shared.ts'
 import { BlockError } from '../../block.ts'
+import { originAndPort } from './address.ts'
 
 const BODY_PREVIEW_CHARS = 2_000
 const RETRY_AFTER_MAX_MS = 86_400_000
@@ -40,8 +41,9 @@ export function responseBody(text: string, contentType: string | undefined): Jso
   }
 }
 
-/** The error of a status that is no success. */
+/** The error of a status that is no success. `from`: who answered with it. */
 export function statusError(
+  from: URL,
   status: number,
   headers: ResponseHeaders,
   text: string,
@@ -50,7 +52,7 @@ export function statusError(
 ): BlockError {
   const waits = status === 429 || status === 503
   const retryAfter = [headers['retry-after'] ?? null].flat()[0] ?? null
-  return new BlockError('HTTP_ERROR', `the server answered with status ${status}; expected ${expected}`, {
+  return new BlockError('HTTP_ERROR', `${originAndPort(from)} answered with status ${status}; expected ${expected}`, {
     class: classOfStatus(status),
     retryAfterMs: waits ? retryAfterMs(retryAfter, nowMs) : null,
     detail: { status, body: text.slice(0, BODY_PREVIEW_CHARS) },

@@ -1,6 +1,7 @@
 import type { Json } from '../../../../schemas/json.ts'
 import { type Block, type BlockContext, BlockError, type BlockErrorDef } from '../../block.ts'
 import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../tools.ts'
+import { originAndPort } from './address.ts'
 import { EGRESS_REFUSED } from './egress/egress.ts'
 import { BLOB_SCHEMA, bodyOfBlob } from './http-blob.ts'
 import type { HttpAnswer, HttpClient } from './http-client.ts'
@@ -166,7 +167,7 @@ async function exchange(
   outgoing.headers['accept-encoding'] ??= ACCEPTED_ENCODINGS
   try {
     const answer = await client.send(outgoing, asked.redirects ?? DEFAULT_REDIRECTS, signal)
-    const { status, headers } = answer
+    const { url, status, headers } = answer
     const isExpected = expectsStatus(asked.expect, status)
     if (isExpected && asked.as === 'blob') {
       const type = plainHeaders(headers)['content-type'] ?? null
@@ -174,7 +175,7 @@ async function exchange(
     }
     const bytes = await readBytes(answer, client.limitBytes)
     if (isExpected) return outputOf(answer, bytes, asked.as)
-    throw statusError(status, headers, bytes.toString('utf8'), describeExpectation(asked.expect), tools.now())
+    throw statusError(url, status, headers, bytes.toString('utf8'), describeExpectation(asked.expect), tools.now())
   } catch (error) {
     throw ownError(outgoing.url, error, signal, 'HTTP_REQUEST_FAILED')
   }
@@ -218,6 +219,6 @@ export function ownError(url: URL, error: unknown, signal: AbortSignal, code: st
   const reason = error as { code?: unknown; message?: unknown; cause?: unknown }
   if (reason.cause instanceof BlockError) return reason.cause
   const found = typeof reason.code === 'string' ? reason.code : null
-  const message = `no answer from ${url.origin}: ${found ?? ''} ${String(reason.message ?? '')}`.trim()
+  const message = `no answer from ${originAndPort(url)}: ${found ?? ''} ${String(reason.message ?? '')}`.trim()
   return new BlockError(code, message, { detail: { code: found }, cause: error })
 }

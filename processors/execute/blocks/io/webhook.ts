@@ -125,7 +125,7 @@ async function exchange(
     const answer = await client.send(outgoing, 0, signal)
     const bytes = await readBytes(answer, client.limitBytes)
     if (answer.status >= 200 && answer.status < 300) return { status: answer.status }
-    throw statusError(answer.status, answer.headers, bytes.toString('utf8'), '2xx', tools.now())
+    throw statusError(answer.url, answer.status, answer.headers, bytes.toString('utf8'), '2xx', tools.now())
   } catch (error) {
     throw ownError(outgoing.url, error, signal, 'HTTP_REQUEST_FAILED')
   }

@@ -72,7 +72,7 @@ function unavailable(name: string, why: string): BlockError {
 
 /** What the block says while it runs is redacted as well. */
 function quiet(context: BlockContext, redactor: Redactor): BlockContext {
-  const { log, progress, tenant, runId, stepId, attempt, key, traceparent, blobs } = context
+  const { log, progress, tenant, runId, stepId, attempt, key, traceparent, assignedAtMs, blobs } = context
   return {
     tenant,
     runId,
@@ -83,6 +83,7 @@ function quiet(context: BlockContext, redactor: Redactor): BlockContext {
     get signal() {
       return context.signal
     },
+    ...(assignedAtMs !== undefined && { assignedAtMs }),
     ...(blobs && { blobs }),
     ...(log && { log: (line) => log({ ...line, message: redactor.text(line.message) }) }),
     ...(progress && { progress: (value) => progress(redactor.value(value)) }),

@@ -116,6 +116,9 @@ describe('http', () => {
     '/json': (response) => response.setHeader('content-type', 'application/json').end('{"n":1}'),
     '/moved': (response) => response.writeHead(302, { location: '/json' }).end(),
     '/busy': (response) => response.writeHead(429, { 'retry-after': '7' }).end('calm down'),
+    '/gone?key=private': (response) => response.writeHead(404).end(),
+    '/moved?key=private': (response) => response.writeHead(302, { location: '/json' }).end(),
+    '/broken?key=private': (response) => response.destroy(),
     '/gone': (response) => response.writeHead(404, { 'retry-after': '7' }).end('not here'),
     '/large': (response) => response.end('x'.repeat(1_001)),
     '/fits': (response) => response.end('x'.repeat(1_000)),
@@ -177,6 +180,31 @@ describe('http', () => {
 
   test('a body of exactly the limit is read', async () => {
     expect(await send('/fits')).toMatchObject({ body: 'x'.repeat(1_000) })
+  })
+
+  test.each([
+    ['/gone', {}, 'answered with status 404; expected 2xx'],
+    ['/moved', { redirects: 0 }, 'answered with status 302; expected 2xx'],
+    ['/broken', {}, 'UND_ERR_SOCKET other side closed'],
+  ])('the error of %s names who was asked, and no more of the address', async (path, more, said) => {
+    const at = `${url}${path}?key=private`.replace('//', '//ada:private@')
+    const error = (await send('', { url: at, ...more }).catch((thrown: unknown) => thrown)) as Error
+    expect(error.message).toContain(`${url} ${said}`.replace(' UND', ': UND'))
+    expect(error.message).not.toContain('private')
+  })
+
+  test('the port of a scheme is named too, and no credentials of what is no address', async () => {
+    const refused = await send('', { url: 'http://ada:private@[::1]/private' }).catch((thrown: unknown) => thrown)
+    expect((refused as Error).message).toContain('http://[::1]:80: ECONNREFUSED')
+    for (const bad of [
+      'ftp://ada:pri/vate@example.org',
+      'ada:private@example.org',
+      `http://a:${'p'.repeat(300)}private@`,
+    ]) {
+      const error = (await send('', { url: bad }).catch((thrown: unknown) => thrown)) as Error
+      expect(error.message).toMatch(/is no http or https URL$/)
+      expect(error.message).not.toMatch(/pri|ppp/)
+    }
   })
 
   test('a refused connection is transient', async () => {

@@ -130,7 +130,7 @@ async function exchange(
     const answer = await parts.client.send(outgoing, 0, signal)
     if (answer.status >= 200 && answer.status < 300) return answer
     const text = (await readBytes(answer, parts.client.limitBytes)).toString('utf8')
-    throw statusError(answer.status, answer.headers, text, '2xx', parts.tools.now())
+    throw statusError(answer.url, answer.status, answer.headers, text, '2xx', parts.tools.now())
   } catch (error) {
     throw ownError(outgoing.url, error, signal, 'LLM_REQUEST_FAILED')
   }

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { Redis, RedisOptions } from 'ioredis'
 import { BlockError } from '../../../block.ts'
+import { decodedPart, hostOf } from '../address.ts'
 import { dial } from '../egress/dial.ts'
 import { dialSecure } from '../egress/dial-secure.ts'
 import type { Egress } from '../egress/egress.ts'
@@ -72,10 +73,10 @@ function addressOf(text: string): Address {
   }
   return {
     scheme: url.protocol.slice(0, -1),
-    host: decodeURIComponent(url.hostname).replace(/^\[|\]$/g, ''),
+    host: hostOf(url),
     port: Number(url.port || 6379),
-    username: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
+    username: decodedPart(url.username),
+    password: decodedPart(url.password),
     database,
   }
 }

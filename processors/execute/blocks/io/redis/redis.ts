@@ -3,6 +3,7 @@ import type { Json } from '../../../../../schemas/json.ts'
 import { type Block, type BlockContext, BlockError, type BlockErrorDef } from '../../../block.ts'
 import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../../tools.ts'
 import { abortable } from '../abortable.ts'
+import { hostAndPort } from '../address.ts'
 import { type ConnectionTable, UNKNOWN_CONNECTION } from '../connections.ts'
 import { EGRESS_REFUSED } from '../egress/egress.ts'
 import type { RedisClients } from './clients.ts'
@@ -98,7 +99,7 @@ export function redisBlock(parts: RedisParts): Block {
         try {
           return { value: await abortable(perform(client, prefix, context, asked), signal) }
         } catch (error) {
-          throw signal.aborted ? signal.reason : ownError(error)
+          throw signal.aborted ? signal.reason : ownError(error, client)
         }
       })
     },
@@ -156,7 +157,7 @@ function need<T>(value: T | undefined, name: string): T {
   throw new BlockError('MISSING_KEY', `the step's input has no '${name}'`)
 }
 
-function ownError(error: unknown): BlockError {
+function ownError(error: unknown, { options }: Redis): BlockError {
   if (error instanceof BlockError) return error
   const { name, message, previousErrors } = error as {
     readonly name?: string
@@ -168,5 +169,6 @@ function ownError(error: unknown): BlockError {
   if (inner instanceof BlockError) return inner
   if (name === 'ReplyError')
     return new BlockError('REDIS_COMMAND_ERROR', `the command was refused: ${message}`, { cause: error })
-  return new BlockError('REDIS_CONNECTION_ERROR', `no connection to Redis: ${message}`, { cause: error })
+  const at = hostAndPort(options.host ?? '', options.port ?? 0)
+  return new BlockError('REDIS_CONNECTION_ERROR', `no connection to Redis at ${at}: ${message}`, { cause: error })
 }

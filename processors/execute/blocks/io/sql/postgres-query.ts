@@ -62,7 +62,7 @@ export async function runStatement(
     return result
   } catch (error) {
     broken = !isOfStatement(error)
-    throw signal.aborted ? signal.reason : queryError(error)
+    throw signal.aborted ? signal.reason : queryError(error, client)
   } finally {
     signal.removeEventListener('abort', onAbort)
     client.off('error', onError)
@@ -135,9 +135,9 @@ function isOfStatement(error: unknown): boolean {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && severity === 'ERROR'
 }
 
-function queryError(error: unknown): unknown {
+function queryError(error: unknown, client: GuardedClient): unknown {
   if (error instanceof BlockError) return error
-  if (!isOfStatement(error)) return connectionError(error)
+  if (!isOfStatement(error)) return connectionError(error, client)
   const { code, message, position } = error as {
     readonly code: string
     readonly message: string

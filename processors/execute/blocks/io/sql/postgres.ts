@@ -1,6 +1,7 @@
 /** Postgres over pools of guarded connections, one pool for each tenant and address. */
 import pg from 'pg'
 import { BlockError } from '../../../block.ts'
+import { decodedPart, hostAndPort, hostOf } from '../address.ts'
 import { guardedSocket } from '../egress/dial.ts'
 import type { Egress } from '../egress/egress.ts'
 import type { GuardedClient } from './postgres-query.ts'
@@ -41,13 +42,13 @@ export function postgresAddress(text: string): PostgresAddress {
   const mode = url.searchParams.get('sslmode') ?? 'disable'
   if (!SSL_MODES.includes(mode))
     throw refused(`sslmode is '${mode.slice(0, 40)}'; expected one of ${SSL_MODES.join(', ')}`)
-  const user = decodeURIComponent(url.username) || 'postgres'
+  const user = decodedPart(url.username) || 'postgres'
   return {
-    host: decodeURIComponent(url.hostname).replace(/^\[|\]$/g, ''),
+    host: hostOf(url),
     port: Number(url.port || 5432),
     user,
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)) || user,
+    password: decodedPart(url.password),
+    database: decodedPart(url.pathname.slice(1)) || user,
     ssl:
       mode === 'require'
         ? { rejectUnauthorized: false }
@@ -74,7 +75,7 @@ export class PostgresPools {
     try {
       return (await pool.connect()) as unknown as GuardedClient
     } catch (error) {
-      throw connectionError(error)
+      throw connectionError(error, postgresAddress(address))
     }
   }
 
@@ -133,17 +134,21 @@ export class PostgresPools {
   }
 }
 
-export function connectionError(error: unknown): BlockError {
+export function connectionError(error: unknown, at: Pick<PostgresAddress, 'host' | 'port'>): BlockError {
   if (error instanceof BlockError) return error
   const { code, message } = error as { readonly code?: unknown; readonly message?: unknown }
   const state = typeof code === 'string' ? code : null
   // a wrong password, database or role stays wrong
   const isPermanent = state !== null && /^(28|3D)/.test(state)
-  return new BlockError('DB_CONNECTION_ERROR', `no connection to the database: ${String(message ?? state)}`, {
-    class: isPermanent ? 'permanent' : 'transient',
-    detail: { code: state },
-    cause: error,
-  })
+  return new BlockError(
+    'DB_CONNECTION_ERROR',
+    `no connection to the database at ${hostAndPort(at.host, at.port)}: ${String(message ?? state)}`,
+    {
+      class: isPermanent ? 'permanent' : 'transient',
+      detail: { code: state },
+      cause: error,
+    },
+  )
 }
 
 function refused(message: string): BlockError {

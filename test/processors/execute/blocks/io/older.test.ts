@@ -32,6 +32,7 @@ const server = createServer((request, response) => {
     if (pathname === '/text') return void response.end('plain')
     if (pathname === '/moved') return void response.writeHead(302, { location: '/text' }).end('moved')
     if (pathname === '/flaky') return void response.writeHead(calls % 3 === 0 ? 200 : 503).end('flaky')
+    if (pathname === '/huge') return void response.end('x'.repeat((1 << 20) + 1))
     if (pathname === '/down') return void response.writeHead(503).end('down')
     if (pathname === '/cut') return void response.destroy()
     if (pathname === '/missing') return void response.writeHead(404).end('{"why":"gone"}')
@@ -111,6 +112,7 @@ describe('the Rust worker', () => {
     ['http', { url: 'http://127.0.0.1:1/' }, { code: 'HTTP_REQUEST_FAILED' }],
     ['http', { url: '/cut' }, { code: 'HTTP_REQUEST_FAILED' }],
     ['http', { url: 'http://10.0.0.1/' }, { code: 'EGRESS_REFUSED' }],
+    ['http', { url: '/huge' }, { code: 'RESPONSE_TOO_LARGE' }],
     [
       'graphql',
       { url: '/graphql', query: '{a}', variables: { x: 1 }, operationName: 'q' },
@@ -141,8 +143,12 @@ describe('the Rust worker', () => {
     ['fs_blob_get', { path: 'data/in.txt' }, { output: { path: 'data/in.txt', bytes: 'aGVsbG8=', size: 5 } }],
     ['fs_blob_get', {}, { code: 'MISSING_PATH' }],
     ['fs_blob_get', { path: 'a/../../x' }, { code: 'INVALID_PATH' }],
+    ['fs_blob_get', { path: '/etc/hosts' }, { code: 'INVALID_PATH' }],
     ['fs_blob_get', { path: 'none' }, { code: 'FILE_READ_ERROR' }],
     ['human_approval', { prompt: 'Go on?' }, { code: 'NOT_SUPPORTED_YET' }],
+    ['human_approval', {}, { code: 'NOT_SUPPORTED_YET' }],
+    // UNKNOWN_JOB_TYPE of the worker: known before a run is
+    ['teleport', {}, { code: 'UNKNOWN_BLOCK' }],
   ])('%s %j: %j', async (type, payload, expected) => {
     expect(await outcome(set, type, at(payload))).toMatchObject(expected)
   })
@@ -211,6 +217,8 @@ describe('the C++ blocks', () => {
     ],
     ['http.request', { url: '/x' }, { code: 'MISSING_REQUIRED_FIELD' }],
     ['http.request', { method: 'GET' }, { code: 'MISSING_REQUIRED_FIELD' }],
+    ['http.request', { url: '/x', method: 'BREW' }, { code: 'INVALID_INPUT' }],
+    ['http.request', { url: '/huge', method: 'GET' }, { code: 'QUOTA_EXCEEDED' }],
     ['http.request', { url: '/x', method: 'GET', headers: '{' }, { code: 'INVALID_FORMAT' }],
     ['http.request', { url: '/missing', method: 'GET' }, { code: 'HTTP_ERROR' }],
     ['http.request', { url: '/moved', method: 'GET' }, { code: 'HTTP_ERROR' }],

@@ -73,12 +73,13 @@ describeWith('redis', missingRedis, startRedis, (server) => {
 
   test('nobody there, and nobody who may be asked', async () => {
     const connections = {
-      gone: { kind: 'redis', url: 'redis://127.0.0.1:1' },
+      gone: { kind: 'redis', url: 'redis://ada:100%25%private@127.0.0.1:1' },
       inside: { kind: 'redis', url: 'redis://10.0.0.1' },
     } as const
     const other = openBlocks({ connections })
     await expect(run(other, 'redis', { op: 'get', key: 'a', connection: 'gone' })).rejects.toMatchObject({
       code: 'REDIS_CONNECTION_ERROR',
+      message: expect.stringMatching(/^no connection to Redis at 127\.0\.0\.1:1: (?!.*private)/),
     })
     await expect(run(other, 'redis', { op: 'get', key: 'a', connection: 'inside' })).rejects.toMatchObject({
       code: 'EGRESS_REFUSED',
@@ -155,6 +156,7 @@ describe('email', () => {
     const error = await run(set, 'email', { subject: 'x', text: 'x', ...input }).catch((thrown: unknown) => thrown)
     expect(error).toMatchObject({ code })
     expect(String(error)).not.toContain('wrong-password')
+    if (code.startsWith('EMAIL')) expect(String(error)).toContain(`was not sent by 127.0.0.1:${server.port}: `)
   })
 
   test('some refused addresses are told', async () => {

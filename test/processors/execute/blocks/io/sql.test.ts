@@ -234,6 +234,19 @@ describeWith('sql on Postgres', missingPostgres, startPostgres, (server) => {
     }
   })
 
+  test('the error of a connection names the address, without credentials', async () => {
+    const connection_string = 'postgres://ada:private@127.0.0.1:1/x'
+    await expect(run(set, { connection_string, query: 'select 1' })).rejects.toMatchObject({
+      code: 'DB_CONNECTION_ERROR',
+      message: expect.stringMatching(/^no connection to the database at 127\.0\.0\.1:1: (?!.*(ada|private))/),
+    })
+  })
+
+  test('a percent sign of a password may stand for itself', async () => {
+    const connection_string = url().replace('password-of-db', '100%')
+    expect(await run(set, { connection_string, query: 'select 1 as one' })).toMatchObject({ rows: [{ one: 1 }] })
+  })
+
   test('many steps at once share few connections', async () => {
     const all = Array.from({ length: 200 }, (_, i) =>
       run(set, { connection: 'db', query: 'select $1::int as i', args: [i] }),

@@ -192,6 +192,18 @@ describe('a block with secrets', () => {
     expect(heard.join()).not.toContain('the-real-key')
   })
 
+  test('hears all else that there is to know of the attempt', async () => {
+    const known = { ...contextOf(), assignedAtMs: 5, traceparent: '00-a-b-01' }
+    const heard: object[] = []
+    const run: Block['run'] = ({ signal, ...context }) => {
+      heard.push(context)
+      return null
+    }
+    await withSecrets({ ...block, run }, async () => 'the-real-key').run(known, { a: 'secret://key' })
+    const { signal, ...told } = known
+    expect(heard).toEqual([told])
+  })
+
   test('fails without them', async () => {
     const error = (await Promise.resolve(wrapped.run(contextOf(), { a: 'secret://key', fail: 'block' })).catch(
       (e: unknown) => e,
