@@ -303,6 +303,10 @@ export const FLOW_MEANINGS: Meanings = {
     'The script of a step does not parse.',
     'Mend it where the message says; a template of the script itself is written `$${...}`.',
   ),
+  INVALID_KERNEL: row(
+    'The formula or the kernel of a step is not of the kernel language.',
+    'Mend it where the message says; see [gpu.md](gpu.md#kernels-of-your-own).',
+  ),
   EXPRESSION_TOO_LARGE: row(
     'An expression is larger than the limit.',
     'Divide it, or use a step of the type `jmespath`.',

@@ -4,24 +4,35 @@
  */
 import { Script } from 'node:vm'
 import type { Json } from '../json.ts'
+import { checkKernel } from './check-kernel.ts'
 import { shorten } from './expression.ts'
 import { parseExpression, STEP_LIMITS, SyntaxProblem } from './expression-ast.ts'
-import { isObject } from './expression-values.ts'
+import { isObject, type JsonObject } from './expression-values.ts'
 import type { Path, Problems } from './problems.ts'
 import { literalText } from './template.ts'
 
-const SOURCES: { readonly [type: string]: { readonly field: string; readonly check: CheckSource } } = {
-  jmespath: { field: 'expression', check: checkJmespath },
-  javascript: { field: 'code', check: checkScript },
-  'javascript.trusted': { field: 'code', check: checkScript },
-}
+type CheckInput = (input: JsonObject, at: Path, problems: Problems) => void
 
-type CheckSource = (text: string, at: Path, problems: Problems) => void
+const CHECKS: { readonly [type: string]: CheckInput } = {
+  jmespath: (input, at, problems) => ofText(input, 'expression', at, problems, checkJmespath),
+  javascript: (input, at, problems) => ofText(input, 'code', at, problems, checkScript),
+  'javascript.trusted': (input, at, problems) => ofText(input, 'code', at, problems, checkScript),
+  kernel: checkKernel,
+}
 
 /** Reports what is wrong with the source that a step of the type has in its input, if it has one. An empty one is left to the block. */
 export function checkSources(type: string | null, input: Json | undefined, at: Path, problems: Problems): void {
-  if (type === null || !Object.hasOwn(SOURCES, type) || input === undefined || !isObject(input)) return
-  const { field, check } = SOURCES[type]!
+  if (type === null || !Object.hasOwn(CHECKS, type) || input === undefined || !isObject(input)) return
+  CHECKS[type]!(input, at, problems)
+}
+
+function ofText(
+  input: JsonObject,
+  field: string,
+  at: Path,
+  problems: Problems,
+  check: (text: string, at: Path, problems: Problems) => void,
+): void {
   const given = input[field]
   const text = typeof given === 'string' ? literalText(given) : null
   if (text !== null && text.trim() !== '') check(text, [...at, field], problems)

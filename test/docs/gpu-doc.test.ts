@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { KERNELS } from '../../processors/execute/blocks/gpu/kernels/kernels.ts'
-import { FUNCTIONS, NUMBERS } from '../../processors/execute/blocks/gpu/language/syntax.ts'
+import { FUNCTIONS, NUMBERS } from '../../schemas/kernel/syntax.ts'
 
 const text = readFileSync(new URL('../../docs/gpu.md', import.meta.url), 'utf8')
 

@@ -70,6 +70,68 @@ describe('what is published', () => {
     for (const [index, text] of expected.entries()) expect(found[index]).toContain(text)
   })
 
+  test.each<[string, object, string | null]>([
+    ['a formula', { kernel: 'map', formula: 'a * x + b', inputs: { x: '${input.x}', a: 2, b: '${input.b}' } }, null],
+    [
+      'a name that is no input',
+      { kernel: 'map', formula: 'a * y', inputs: { x: [1], a: 2 } },
+      "formula: line 1, column 5: found 'y'; expected a parameter",
+    ],
+    ['inputs that are not known', { kernel: 'map', formula: 'y', inputs: '${input}' }, null],
+    ['a name that cannot be', { kernel: 'map', formula: '1', inputs: { this: 1 } }, "formula: 'this' cannot be a name"],
+    [
+      'code',
+      { kernel: 'map', formula: 'process.exit()', inputs: { x: [1] } },
+      "formula: line 1, column 1: found 'proc",
+    ],
+    ['a text that is put together', { kernel: 'map', formula: '${input.f} +', inputs: { x: [1] } }, null],
+    ['draws', { kernel: 'monte-carlo', formula: 'u * n', variables: { u: 'uniform' }, inputs: { n: 1 } }, null],
+    [
+      'draws of nothing',
+      { kernel: 'monte-carlo', formula: 'u * n', variables: { u: 'uniform' } },
+      "formula: line 1, column 5: found 'n'",
+    ],
+    [
+      'inputs of any form',
+      {
+        kernel: 'custom',
+        source: 'function (a, m, n) { return a[0] + m[1][2] + n }',
+        inputs: { a: [1], m: '${input}', n: '${input}' },
+      },
+      null,
+    ],
+    [
+      'a number that is read as a list',
+      { kernel: 'custom', source: 'function (n) { return n[0] }', inputs: { n: 1 } },
+      "source: line 1, column 24: found '['",
+    ],
+    [
+      'a loop without a bound',
+      { kernel: 'custom', source: 'function (n) {\n  while (true) {}\n}', inputs: { n: 1 } },
+      "source: line 2, column 3: found 'while'",
+    ],
+    [
+      'a loop to a constant',
+      {
+        kernel: 'custom',
+        source: 'function () { let s = 0; for (let i = 0; i < this.constants.n; i++) { s += i } return s }',
+        inputs: {},
+        constants: { n: 5 },
+      },
+      null,
+    ],
+    [
+      'constants that are not known',
+      { kernel: 'custom', source: 'no function', inputs: {}, constants: { n: '${input.n}' } },
+      null,
+    ],
+    ['another kernel', { kernel: 'softmax', values: [1], source: 'x', formula: '((' }, null],
+  ])('a kernel: %s', (_name, input, expected) => {
+    const found = problems(flowOf('kernel', input))
+    if (expected === null) expect(found).toEqual([])
+    else expect(found).toEqual([expect.stringContaining(`INVALID_KERNEL steps[0].with.${expected}`)])
+  })
+
   test('a regular expression that does not parse is not repeated as a whole', () => {
     const [found] = problems(flowOf('javascript', { code: `/${'(a|'.repeat(5_000)}/` }))
     expect(found).toContain('INVALID_SCRIPT')

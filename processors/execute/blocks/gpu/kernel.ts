@@ -1,9 +1,10 @@
 import type { Json } from '../../../../schemas/json.ts'
+import { KernelProblem } from '../../../../schemas/kernel/syntax.ts'
 import { type Block, BlockError, type BlockErrorDef, type BlockExample } from '../../block.ts'
 import { intoBlobs, withBlobs } from './blob-arrays.ts'
 import type { GpuPool } from './gpu-pool.ts'
 import { inputSchema } from './input-schema.ts'
-import { type Fields, invalid, type KernelDef } from './kernels/kernel-def.ts'
+import { type Fields, invalid, type KernelCall, type KernelDef, type Prepared } from './kernels/kernel-def.ts'
 import { KERNELS, kernelNamed } from './kernels/kernels.ts'
 import type { Encoding } from './tensor.ts'
 
@@ -64,12 +65,20 @@ export function kernelBlock(device: () => GpuPool): Block {
       }
       checkFields(kernel, given)
       const fields = await withBlobs(context, given)
-      const prepared = kernel.prepare({ tenant: context.tenant, fields })
+      const prepared = preparedBy(kernel, { tenant: context.tenant, fields })
       const result = await device().run(name, prepared, context.signal)
       const output = kernel.finish(result, prepared.item, encoding === 'array' ? 'array' : 'base64')
       const backend = device().info?.backend ?? null
       return { ...(encoding === 'blob' ? await intoBlobs(context, output) : output), backend } as Json
     },
+  }
+}
+
+function preparedBy(kernel: KernelDef, call: KernelCall): Prepared<unknown> {
+  try {
+    return kernel.prepare(call)
+  } catch (error) {
+    throw error instanceof KernelProblem ? new BlockError('KERNEL_SYNTAX', error.message, { cause: error }) : error
   }
 }
 

@@ -46,7 +46,7 @@ export interface KernelDef<Item = unknown, Result = unknown> {
   readonly required: readonly string[]
   readonly optional: readonly string[]
   readonly example: { readonly [field: string]: Json }
-  /** @throws {BlockError} */
+  /** @throws {BlockError} @throws {KernelProblem} for what is not of the kernel language */
   prepare(call: KernelCall): Prepared<Item>
   /** In the device process. One result for each item, in order. */
   run(dispatch: Dispatch, items: readonly Item[]): Promise<readonly Result[]>

@@ -1,5 +1,5 @@
-import { checkName, parseFormula } from '../language/parse-kernel.ts'
-import { printExpression } from '../language/print.ts'
+import { checkName, parseFormula } from '../../../../../schemas/kernel/parse-kernel.ts'
+import { printExpression } from '../../../../../schemas/kernel/print.ts'
 import { INPUTS_MAX } from '../limits.ts'
 import { encodeTensor, mismatch, scalarOf, shapeText, type Tensor, tensorOf } from '../tensor.ts'
 import { checkCost, cut, invalid, joined, type KernelDef, type Program } from './kernel-def.ts'

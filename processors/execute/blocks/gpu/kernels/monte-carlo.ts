@@ -1,7 +1,7 @@
 import type { Json } from '../../../../../schemas/json.ts'
+import { checkName, parseFormula } from '../../../../../schemas/kernel/parse-kernel.ts'
+import { printExpression } from '../../../../../schemas/kernel/print.ts'
 import { BlockError } from '../../../block.ts'
-import { checkName, parseFormula } from '../language/parse-kernel.ts'
-import { printExpression } from '../language/print.ts'
 import { scalarOf } from '../tensor.ts'
 import { checkCost, cut, invalid, type KernelDef, oneOf, type Program } from './kernel-def.ts'
 

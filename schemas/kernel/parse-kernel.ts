@@ -1,10 +1,16 @@
 /** Kernels: functions of the kernel language. */
-import { BlockError } from '../../../block.ts'
 import { type Names, parseExpression, parseNumber, parseTest, Reader } from './parse-expression.ts'
-import type { Expression, KernelFunction, Parameter, Statement, Type } from './syntax.ts'
+import {
+  type Expression,
+  type KernelFunction,
+  KernelProblem,
+  type Parameter,
+  type Statement,
+  type Type,
+} from './syntax.ts'
 
 export interface KernelNames {
-  /** Rank of each input, 0 for a number. */
+  /** Rank of each input, 0 for a number, or `UNKNOWN_RANK`. */
   readonly inputs: ReadonlyMap<string, number>
   readonly constants: ReadonlyMap<string, number>
 }
@@ -29,7 +35,7 @@ const WORK_MAX = 2 ** 31
 
 /**
  * `function (a, b) { ... }`, whose parameters are inputs by name. It must end with `return`, loops have bounds that are known beforehand.
- * @throws {BlockError} `KERNEL_SYNTAX` that says what was found, what was expected and where
+ * @throws {KernelProblem} that says what was found, what was expected and where
  */
 export function parseKernel(source: string, given: KernelNames): KernelFunction {
   const reader = new Reader(source)
@@ -43,7 +49,7 @@ export function parseKernel(source: string, given: KernelNames): KernelFunction 
   return { parameters, body, work }
 }
 
-/** One expression over numbers by name, e.g. `Math.max(x, 0) * a`. @throws {BlockError} `KERNEL_SYNTAX` */
+/** One expression over numbers by name, e.g. `Math.max(x, 0) * a`. @throws {KernelProblem} */
 export function parseFormula(
   source: string,
   variables: ReadonlySet<string>,
@@ -60,10 +66,10 @@ export function parseFormula(
   return { tree, work: reader.nodes }
 }
 
-/** Names that inputs, constants and variables may have. @throws {BlockError} `KERNEL_SYNTAX` */
+/** Names that inputs, constants and variables may have. @throws {KernelProblem} */
 export function checkName(name: string): void {
   if (/^[A-Za-z_][A-Za-z0-9_]{0,39}$/.test(name) && !RESERVED.has(name)) return
-  throw new BlockError('KERNEL_SYNTAX', `'${name.slice(0, 60)}' cannot be a name; expected letters, digits and '_'`)
+  throw new KernelProblem(`'${name.slice(0, 60)}' cannot be a name; expected letters, digits and '_'`)
 }
 
 function parseParameters(reader: Reader, given: KernelNames): readonly Parameter[] {
@@ -80,7 +86,7 @@ function parseParameters(reader: Reader, given: KernelNames): readonly Parameter
   reader.expect(')')
   for (const name of given.inputs.keys()) {
     if (parameters.some((parameter) => parameter.name === name)) continue
-    throw new BlockError('KERNEL_SYNTAX', `the input '${name}' is no parameter of the kernel; expected it to be one`)
+    throw new KernelProblem(`the input '${name}' is no parameter of the kernel; expected it to be one`)
   }
   return parameters
 }

@@ -3,6 +3,11 @@
  * what the parser does not know cannot reach a device.
  */
 
+/** What is not of the language. The message says what was found, what was expected and where. */
+export class KernelProblem extends Error {
+  override readonly name = 'KernelProblem'
+}
+
 export type Type = 'number' | 'boolean'
 
 export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | '<' | '<=' | '>' | '>=' | '===' | '!==' | '&&' | '||'
@@ -48,6 +53,11 @@ export interface Parameter {
   /** 0: a number. */
   readonly rank: number
 }
+
+/** Of an input of which it is not known yet whether it is a number or an array. */
+export const UNKNOWN_RANK = -1
+/** Of an array. */
+export const RANK_MAX = 4
 
 export interface KernelFunction {
   readonly parameters: readonly Parameter[]

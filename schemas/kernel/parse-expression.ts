@@ -1,6 +1,16 @@
 /** Expressions of the kernel language: parsed, with their types checked. */
-import type { BlockError } from '../../../block.ts'
-import { type BinaryOperator, DEPTH_MAX, type Expression, FUNCTIONS, NODES_MAX, NUMBERS, type Type } from './syntax.ts'
+import {
+  type BinaryOperator,
+  DEPTH_MAX,
+  type Expression,
+  FUNCTIONS,
+  type KernelProblem,
+  NODES_MAX,
+  NUMBERS,
+  RANK_MAX,
+  type Type,
+  UNKNOWN_RANK,
+} from './syntax.ts'
 import { type Token, tokensOf, unsupported } from './tokens.ts'
 
 export interface Typed {
@@ -10,7 +20,7 @@ export interface Typed {
 
 /** What names mean where an expression stands. */
 export interface Names {
-  /** `null` for a name that is not known; the rank of an array, 0 for a number. */
+  /** `null` for a name that is not known; the rank of an array, 0 for a number, or {@link UNKNOWN_RANK}. */
   rankOf(name: string): number | null
   /** The type of a variable. */
   typeOf(name: string): Type
@@ -74,7 +84,7 @@ export class Reader {
     return this.take()
   }
 
-  wrong(expected: string, token = this.token): BlockError {
+  wrong(expected: string, token = this.token): KernelProblem {
     const found = token.kind === 'end' ? token.text : `'${token.text}'`
     return unsupported(this.source, token.at, found, expected)
   }
@@ -89,7 +99,7 @@ export class Reader {
   }
 }
 
-/** @throws {BlockError} `KERNEL_SYNTAX` */
+/** @throws {KernelProblem} */
 export function parseExpression(reader: Reader, names: Names): Typed {
   return reader.within(() => {
     const test = binary(reader, names, 0)
@@ -180,12 +190,14 @@ function named(reader: Reader, names: Names): Typed {
   const rank = names.rankOf(token.text)
   if (rank === null) throw reader.wrong('a parameter, a variable, Math or this.thread', token)
   if (rank > 0) return element(reader, names, token, rank)
+  if (rank === UNKNOWN_RANK && reader.is('[')) return element(reader, names, token, RANK_MAX)
   return { type: names.typeOf(token.text), tree: { kind: 'variable', name: token.text } }
 }
 
 function element(reader: Reader, names: Names, array: Token, rank: number): Typed {
   const at: Expression[] = []
   for (let i = 0; i < rank; i++) {
+    if (i > 0 && names.rankOf(array.text) === UNKNOWN_RANK && !reader.is('[')) break
     if (!reader.taken('[')) throw reader.wrong(`'[', since '${array.text}' has ${rank} dimensions`)
     at.push(parseNumber(reader, names))
     reader.expect(']')

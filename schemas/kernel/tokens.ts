@@ -1,6 +1,5 @@
 /** Words of the kernel language. */
-import { BlockError } from '../../../block.ts'
-import { SOURCE_MAX } from './syntax.ts'
+import { KernelProblem, SOURCE_MAX } from './syntax.ts'
 
 export interface Token {
   readonly kind: 'number' | 'name' | 'sign' | 'end'
@@ -13,10 +12,10 @@ const NUMBER = /(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y
 const NAME = /[A-Za-z_][A-Za-z0-9_]*/y
 const SIGN = /===|!==|<=|>=|&&|\|\||\+\+|--|\+=|-=|\*=|\/=|[-+*/%<>!=?:;,.(){}[\]]/y
 
-/** @throws {BlockError} `KERNEL_SYNTAX` for a character that no word begins with, and for a text that is too long */
+/** @throws {KernelProblem} for a character that no word begins with, and for a text that is too long */
 export function tokensOf(source: string): readonly Token[] {
   if (source.length > SOURCE_MAX) {
-    throw new BlockError('KERNEL_SYNTAX', `the kernel has ${source.length} characters; expected at most ${SOURCE_MAX}`)
+    throw new KernelProblem(`the kernel has ${source.length} characters; expected at most ${SOURCE_MAX}`)
   }
   const tokens: Token[] = []
   let at = 0
@@ -49,8 +48,8 @@ function match(pattern: RegExp, source: string, at: number): string {
 }
 
 /** What was found, what was expected and where. */
-export function unsupported(source: string, at: number, found: string, expected: string): BlockError {
+export function unsupported(source: string, at: number, found: string, expected: string): KernelProblem {
   const lines = source.slice(0, at).split('\n')
   const place = `line ${lines.length}, column ${lines.at(-1)!.length + 1}`
-  return new BlockError('KERNEL_SYNTAX', `${place}: found ${found}; expected ${expected}`)
+  return new KernelProblem(`${place}: found ${found}; expected ${expected}`)
 }
