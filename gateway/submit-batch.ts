@@ -1,6 +1,6 @@
 /** Takes many submissions at once: each line is checked and answered by itself, what is good is appended as one. */
 import { parseSubmission, type SubmissionContext, SubmissionError } from '../schemas/codec/ingest-json.ts'
-import { newRunId } from '../schemas/ids.ts'
+import { newRunId, type TenantId } from '../schemas/ids.ts'
 import type { SubmitRun } from '../schemas/records/ingest.ts'
 import type { OutRecord, Position } from '../topology/log/port.ts'
 import { knownFailure, RequestError } from './errors.ts'
@@ -59,6 +59,8 @@ export function createBatchSubmitter(dependencies: SubmitterDependencies): Submi
   const { log, environment, definitions, replies, admission } = dependencies
   let batches = 0
 
+  const randomU32 = (): number => environment.randomU32()
+
   const prepare = (line: Line, options: BatchOptions): Prepared => {
     const record = checked(line, options)
     const known = definitions.flow(record.tenant, record.flow, record.version)
@@ -66,12 +68,11 @@ export function createBatchSubmitter(dependencies: SubmitterDependencies): Submi
     const problem = inputProblem(known.compiled, record.input)
     if (problem !== null) throw invalidInput(record.flow, problem)
     const asks = record.idempotencyKey !== null || record.runId !== null
-    const runId = asks ? record.runId : newRunId(placementOf(record, dependencies), () => environment.randomU32())
-    const home = homeOfSubmission({ ...record, runId }, dependencies)
     const expected = asks ? replies.expect('the submission', false) : null
-    const out = outRecord('ingest', home, runId, { ...record, runId, replyTo: expected?.replyTo ?? null })
-    if (out.value.length <= log.maxRecordBytes)
-      return { line: line.number, record: { ...record, runId }, out, expected }
+    const runId = asks ? record.runId : newRunId(placementOf(record, dependencies), randomU32)
+    const message = { ...record, runId, replyTo: expected?.replyTo ?? null }
+    const out = outRecord('ingest', homeOfSubmission(message, dependencies), runId, message)
+    if (out.value.length <= log.maxRecordBytes) return { line: line.number, record: message, out, expected }
     expected?.forget()
     const found = `the submission has ${out.value.length} bytes; expected at most ${log.maxRecordBytes}`
     throw new RequestError('payload_too_large', found, { details: { code: 'RECORD_TOO_LARGE' } })
@@ -98,7 +99,8 @@ export function createBatchSubmitter(dependencies: SubmitterDependencies): Submi
       throw error
     })
     let at = 0
-    return Promise.all(prepared.map((entry) => ('out' in entry ? answerOf(entry, positions[at++]!) : entry)))
+    const answers = prepared.map((entry) => ('out' in entry ? answerOf(entry, positions[at++]!) : entry))
+    return taken.some(({ expected }) => expected !== null) ? Promise.all(answers) : (answers as LineAnswer[])
   }
 
   return async (lines, options) => {
@@ -115,12 +117,12 @@ export function createBatchSubmitter(dependencies: SubmitterDependencies): Submi
   }
 }
 
-function checked({ number, bytes }: Line, { context, idempotencyKey, lineLimitBytes }: BatchOptions): SubmitRun {
+function checked({ number, bytes, text }: Line, { context, idempotencyKey, lineLimitBytes }: BatchOptions): SubmitRun {
   if (bytes.length > lineLimitBytes) {
     const message = `the line has ${bytes.length} bytes; expected at most ${lineLimitBytes}`
     throw new RequestError('payload_too_large', message, { details: { code: 'TOO_LARGE' } })
   }
-  const record = parseSubmission(bytes, context)
+  const record = parseSubmission(bytes, context, text)
   if (idempotencyKey === null || record.idempotencyKey !== null || record.runId !== null) return record
   return { ...record, idempotencyKey: `${idempotencyKey}/${number}`.slice(-MAX_KEY_LENGTH) }
 }
@@ -135,15 +137,25 @@ function orError(line: number, prepare: () => Prepared): Prepared {
   }
 }
 
-async function answerOf(
+function answerOf(
   { line, record, expected }: Extract<Prepared, { readonly out: OutRecord }>,
   at: Position,
-): Promise<LineAnswer> {
+): LineAnswer | Promise<LineAnswer> {
   const { tenant } = record
   const position = positionText(at)
-  if (expected === null) return { line, submitted: { runId: record.runId!, tenant, repeated: false, position } }
+  return expected === null
+    ? { line, submitted: { runId: record.runId!, tenant, repeated: false, position } }
+    : decidedAnswer(line, expected, tenant, position)
+}
+
+async function decidedAnswer(
+  line: number,
+  { reply }: Expected,
+  tenant: TenantId,
+  position: string,
+): Promise<LineAnswer> {
   try {
-    return { line, submitted: { ...decisionOf(await expected.reply), tenant, position } }
+    return { line, submitted: { ...decisionOf(await reply), tenant, position } }
   } catch (error) {
     const known = knownFailure(error)
     if (known === null) throw error

@@ -1,4 +1,4 @@
-/** The part of autocannon that the `http` benchmark uses; the package brings no types. */
+/** The part of autocannon that the benchmarks use; the package brings no types. */
 declare module 'autocannon' {
   export interface Options {
     readonly url: string
@@ -6,8 +6,10 @@ declare module 'autocannon' {
     readonly headers: { readonly [name: string]: string }
     readonly body: string
     readonly connections: number
-    /** Seconds. */
-    readonly duration: number
+    /** Seconds; or `amount`. */
+    readonly duration?: number
+    /** Requests, all connections together. */
+    readonly amount?: number
   }
   export interface Result {
     readonly '2xx': number

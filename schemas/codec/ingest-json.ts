@@ -51,9 +51,13 @@ function mayEscape<T>(text: { readonly length: number; includes(part: T): boolea
   return text.length < LARGE_LENGTH || text.includes(backslash)
 }
 
-/** Reads a submission in its JSON form, as bytes or already parsed. @throws {SubmissionError} */
-export function parseSubmission(source: Uint8Array | Json, context: SubmissionContext): SubmitRun {
-  const value = source instanceof Uint8Array ? parseBytes(source) : source
+/** Reads a submission in its JSON form, as bytes or already parsed. `text`: what the bytes say, if the caller knows. @throws {SubmissionError} */
+export function parseSubmission(
+  source: Uint8Array | Json,
+  context: SubmissionContext,
+  text: string | null = null,
+): SubmitRun {
+  const value = source instanceof Uint8Array ? parseBytes(source, text) : source
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new SubmissionError(
       'NOT_A_SUBMISSION',
@@ -133,12 +137,12 @@ function beginsWithBrace(value: Uint8Array): boolean {
   return false
 }
 
-function parseBytes(bytes: Uint8Array): Json {
+function parseBytes(bytes: Uint8Array, known: string | null): Json {
   if (bytes.length > MAX_BODY_BYTES) {
     const message = `the submission has ${bytes.length} bytes; expected at most ${MAX_BODY_BYTES}`
     throw new SubmissionError('TOO_LARGE', '', message)
   }
-  const text = decodeUtf8(bytes)
+  const text = known ?? decodeUtf8(bytes)
   if (text === null) {
     const message = `the submission is not valid UTF-8 at byte ${invalidUtf8At(bytes)}; expected UTF-8 text`
     throw new SubmissionError('INVALID_UTF8', '', message)

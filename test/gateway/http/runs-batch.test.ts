@@ -74,6 +74,37 @@ describe('POST /api/v1/runs/batch', () => {
     ])
   })
 
+  it.each([
+    ['of ASCII alone', ['plain', 'line\\break "quoted"', '\u0001']],
+    ['with other characters among them', ['plain', 'größer 漢字 😀', 'line\\break']],
+  ])('takes lines %s as they are', async (_, names) => {
+    const { lines } = await batch(`${names.map((name) => lineOf(greet(name))).join('\r\n')}\r\n`)
+    expect(lines.map((answer: { line: number; status: string }) => [answer.line, answer.status])).toEqual(
+      names.map((_name, n) => [n + 1, 'accepted']),
+    )
+    for (const [n, name] of names.entries()) {
+      await expect
+        .poll(async () => (await world.call('GET', `/api/v1/runs/${lines[n].run_id}`)).body.output)
+        .toEqual({ text: `hello ${name}` })
+    }
+  })
+
+  it('refuses the lines that are no UTF-8, and only them', async () => {
+    const broken = Buffer.concat([
+      Buffer.from('{"flow":"greet","input":{"name":"'),
+      Buffer.of(0xff),
+      Buffer.from('"}}'),
+    ])
+    const body = Buffer.concat([Buffer.from(`${lineOf(greet('a'))}\n`), broken, Buffer.from(`\n${lineOf(greet('é'))}`)])
+    const { body: answer } = await world.call('POST', '/api/v1/runs/batch', body, NDJSON)
+    const lines = answer.trimEnd().split('\n').map(parsed)
+    expect(lines).toMatchObject([
+      { line: 1, status: 'accepted' },
+      { line: 2, status: 'refused', error: { message: expect.stringMatching(/not valid UTF-8 at byte 33/) } },
+      { line: 3, status: 'accepted' },
+    ])
+  })
+
   it('gives a repeated key its first run, within a batch and between batches', async () => {
     const twice = await batch([
       greet('a', { idempotency_key: 'batch-1' }),
