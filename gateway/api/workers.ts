@@ -55,7 +55,10 @@ const worker = named(
         adapter: nullable(text('How the device describes itself.')),
         array_max_bytes: nullable(count('Largest array that it takes; `null`: only memory limits it.')),
         why: text('Why it is this device, and what each better one lacks.'),
-        warm_kernels: list(text('Kernel.'), 'Compiled there: their steps go to such workers first.'),
+        warm_kernels: list(
+          text('Kernel, with a hash of its formula or source where it has one.'),
+          'Compiled there: their steps go to such workers first.',
+        ),
       }),
     ),
   }),

@@ -96,6 +96,11 @@ function deviceText(device: Device): string | null {
   return adapter === null ? backend : `${backend} (${adapter})`
 }
 
+/** Names alone: formulas and sources may be many. */
+function warmNames(kernels: readonly string[]): string {
+  return [...new Set(kernels.map((kernel) => kernel.split(':')[0]!))].join(',')
+}
+
 async function listWorkers(shell: Shell, { pool }: { readonly pool?: string }): Promise<void> {
   const query = (pool === undefined ? {} : { pool }) as { readonly pool?: 'io' }
   const answer = await shell.api.listWorkers({ query })
@@ -106,7 +111,7 @@ async function listWorkers(shell: Shell, { pool }: { readonly pool?: string }): 
     worker.partitions.join(','),
     timeText(worker.seen_at_ms),
     deviceText(worker.device),
-    worker.device?.warm_kernels.join(',') || null,
+    warmNames(worker.device?.warm_kernels ?? []) || null,
   ])
   const title = ['worker', 'pool', 'busy', 'partitions', 'seen', 'device', 'warm kernels']
   const text = rows.length === 0 ? 'no workers' : table(shell.look, rows, title)

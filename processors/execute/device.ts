@@ -9,7 +9,7 @@ export interface DeviceShown {
   readonly arrayMaxBytes: number | null
   /** Why it is this one. */
   readonly why: string
-  /** Names of kernels that are compiled on it, ascending. */
+  /** Labels of kernels that are compiled on it (`schemas/kernel/kernel-label.ts`), ascending. */
   readonly warm: readonly string[]
 }
 

@@ -1,4 +1,5 @@
 import type { JsonText } from '../../schemas/json.ts'
+import { kernelLabel } from '../../schemas/kernel/kernel-label.ts'
 
 /** The block whose steps name a kernel. */
 const KERNEL_BLOCK = 'kernel'
@@ -6,9 +7,10 @@ const KERNEL_BLOCK = 'kernel'
 const LOOKED_AT = 2_048
 const KERNEL_FIELD = /"kernel"\s*:\s*"([a-z0-9-]{1,40})"/
 
-/** The kernel that the step runs, or `null`. A guess from the text, which is cheap: it says where the step would start soonest, no more. */
+/** The label of the kernel that the step runs, or `null`. A guess from the text, which is cheap: it says where the step would start soonest, no more. */
 export function kernelOf(block: string, input: JsonText): string | null {
   if (block !== KERNEL_BLOCK) return null
-  const found = KERNEL_FIELD.exec(input.slice(0, LOOKED_AT)) ?? KERNEL_FIELD.exec(input.slice(-LOOKED_AT))
-  return found?.[1] ?? null
+  const ends = input.length <= 2 * LOOKED_AT ? input : `${input.slice(0, LOOKED_AT)} ${input.slice(-LOOKED_AT)}`
+  const kernel = KERNEL_FIELD.exec(ends)?.[1]
+  return kernel === undefined ? null : kernelLabel(kernel, ends)
 }

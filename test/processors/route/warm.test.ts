@@ -1,8 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AttemptInput } from '../../../processors/result/attempt-input.ts'
 import { kernelOf } from '../../../processors/route/kernel-of.ts'
 import { DEVICES } from '../../../processors/route/stores.ts'
 import type { JsonText } from '../../../schemas/json.ts'
+import { kernelLabel } from '../../../schemas/kernel/kernel-label.ts'
 import type { WorkerDevice } from '../../../schemas/records/route.ts'
 import type { RouteDescription } from '../../../schemas/route-description.ts'
 import { executed, INPUT, ready, released, routeTask, worker } from './world.ts'
@@ -121,9 +123,22 @@ it.each([
   ['the last field of a long input', 'kernel', text({ a: Array(5_000).fill(1), kernel: 'softmax' }), 'softmax'],
   ['white space', 'kernel', '{ "kernel" :\n"cosine-top-k" }' as JsonText, 'cosine-top-k'],
   ['between the numbers', 'kernel', text({ a: Array(5_000).fill(1), kernel: 'map', b: Array(5_000).fill(1) }), null],
+  ['a formula', 'kernel', text({ kernel: 'map', formula: 'x', inputs: {} }), 'map:fd0c5087'],
+  ['a source', 'kernel', text({ source: 'x', kernel: 'custom' }), 'custom:fd0c5087'],
+  ['a formula of a kernel that has none', 'kernel', text({ kernel: 'matmul', formula: 'x' }), 'matmul'],
   ['another block', 'echo', text({ kernel: 'matmul' }), null],
   ['no text', 'kernel', text({ kernel: 7 }), null],
   ['no name of a kernel', 'kernel', text({ kernel: 'A b' }), null],
 ])('the kernel of an input: %s', (_name, block, input, expected) => {
   expect(kernelOf(block, input)).toBe(expected)
+})
+
+it('is known to the device by the same label, whatever the text', () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 1, maxLength: 600, unit: 'binary' }), fc.boolean(), (formula, isLong) => {
+      const input = text({ kernel: 'map', formula, inputs: { x: isLong ? Array(5_000).fill(1) : [1] } })
+      expect(kernelOf('kernel', input)).toBe(kernelLabel('map', JSON.stringify({ formula })))
+    }),
+  )
+  expect(kernelLabel('map', '{"formula":"x"}')).not.toBe(kernelLabel('map', '{"formula":"y"}'))
 })

@@ -8,27 +8,32 @@ import { unhurried } from './unhurried.ts'
 
 export interface Programs {
   readonly dispatch: Dispatch
-  /** Names of those that are compiled, without what tells them apart for tenants and shapes. */
+  /** Labels of those that are compiled, without what tells them apart for tenants and shapes. */
   warm(): readonly string[]
+}
+
+interface Compiled {
+  readonly kernel: IKernelRunShortcut
+  readonly label: string
 }
 
 /** More than any bound of a loop that the language lets through. */
 const LOOP_MAX = 2 ** 31 - 1
 
 export function programsOf({ gpu, info, fault }: OpenBackend): Programs {
-  const compiled = new Map<string, IKernelRunShortcut>()
+  const compiled = new Map<string, Compiled>()
   const kernelOf = (program: Program, output: readonly number[]): IKernelRunShortcut => {
     const key = `${output.length}/${program.name}`
     const known = compiled.get(key)
     compiled.delete(key)
-    const kernel = known ?? compile(program, output)
-    compiled.set(key, kernel)
+    const made = known ?? { kernel: compile(program, output), label: labelOf(program) }
+    compiled.set(key, made)
     for (const [oldest, old] of compiled) {
       if (compiled.size <= COMPILED_MAX) break
       compiled.delete(oldest)
-      old.destroy()
+      old.kernel.destroy()
     }
-    return kernel
+    return made.kernel
   }
   const compile = ({ source, types, quads }: Program, output: readonly number[]): IKernelRunShortcut => {
     const kernel = gpu.createKernel(source, {
@@ -45,7 +50,7 @@ export function programsOf({ gpu, info, fault }: OpenBackend): Programs {
     return kernel
   }
   return {
-    warm: () => [...new Set([...compiled.keys()].map((key) => key.split('/')[1]!))],
+    warm: () => [...new Set([...compiled.values()].map(({ label }) => label))],
     dispatch: async (program, args, output) => {
       const perPlace = program.quads === undefined ? 1 : 4
       checkSizes(
@@ -70,6 +75,10 @@ export function programsOf({ gpu, info, fault }: OpenBackend): Programs {
       }
     },
   }
+}
+
+function labelOf({ name, label }: Program): string {
+  return label ?? name.slice(0, `${name}/`.indexOf('/'))
 }
 
 function deviceFault(problem: string): BlockError {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { kernelLabel } from '../../../../../schemas/kernel/kernel-label.ts'
 import { checkName, parseKernel } from '../../../../../schemas/kernel/parse-kernel.ts'
 import { printStatements } from '../../../../../schemas/kernel/print.ts'
 import type { KernelFunction } from '../../../../../schemas/kernel/syntax.ts'
@@ -43,10 +44,12 @@ export const custom: KernelDef<Item, Float32Array> = {
     const ranks = new Map(
       [...inputs].map(([name, input]) => [name, typeof input === 'number' ? 0 : input.shape.length]),
     )
-    const parsed = parseKernel(fields.source as string, { inputs: ranks, constants })
+    const source = fields.source as string
+    const parsed = parseKernel(source, { inputs: ranks, constants })
     const outputs = output.reduce((a, b) => a * b, 1)
     checkCost('the result', outputs, outputs * parsed.work)
-    const programs = programsOf(parsed, inputs, constants, output.length, tenant)
+    const label = kernelLabel('custom', JSON.stringify({ source }))
+    const programs = programsOf(parsed, inputs, constants, output.length, { tenant, label })
     const values = parsed.parameters.map(({ name }) => inputs.get(name)!)
     const arrays = values.filter((value) => typeof value !== 'number').map((tensor) => tensor.values)
     const numbers = values.filter((value) => typeof value === 'number')
@@ -94,7 +97,7 @@ function programsOf(
   inputs: Inputs,
   constants: ReadonlyMap<string, number>,
   directions: number,
-  tenant: string,
+  { tenant, label }: { readonly tenant: string; readonly label: string },
 ): Pick<Item, 'alone' | 'together'> {
   const text = (item: string | null): string => textOf(parsed, inputs, constants, directions, item)
   const alone = text(null)
@@ -104,6 +107,7 @@ function programsOf(
   const program = (kind: string, source: string): Program => ({
     name: `custom/${tenant}/${kind}/${hash}`,
     source,
+    label,
     types,
   })
   return {

@@ -13,6 +13,8 @@ export interface Program {
   /** Says all that the text depends on. Up to the first slash it is the kernel's name. */
   readonly name: string
   readonly source: string
+  /** What workers announce it as, where that is more than the kernel's name. */
+  readonly label?: string
   readonly types: readonly ArgumentType[]
   /** Each place of the output is a list of four values, not one; only for outputs of three directions. */
   readonly quads?: true

@@ -1,3 +1,4 @@
+import { kernelLabel } from '../../../../../schemas/kernel/kernel-label.ts'
 import { checkName, parseFormula } from '../../../../../schemas/kernel/parse-kernel.ts'
 import { printExpression } from '../../../../../schemas/kernel/print.ts'
 import { INPUTS_MAX } from '../limits.ts'
@@ -36,7 +37,7 @@ export const map: KernelDef<Item, Float32Array> = {
       constant: () => '0',
       thread: () => '0',
     })
-    const program = programOf(text, names.arrays)
+    const program = programOf(text, names.arrays, kernelLabel('map', JSON.stringify({ formula })))
     return {
       key: `${program.name}/${count}`,
       item: { program, arrays, numbers, shape, count },
@@ -52,10 +53,11 @@ export const map: KernelDef<Item, Float32Array> = {
   finish: (result, { shape }, encoding) => ({ output: encodeTensor(result, shape, encoding) }),
 }
 
-function programOf(text: string, arrays: readonly string[]): Program {
+function programOf(text: string, arrays: readonly string[], label: string): Program {
   const parameters = [...arrays.map((name) => `in_${name}`), 'numbers', 'count', 'items'].join(', ')
   return {
     name: `map/${arrays.join()}/${text}`,
+    label,
     types: [...arrays.map(() => 'Array' as const), 'Array', 'Float', 'Float'],
     source: `function (${parameters}) {
       const item = Math.min(Math.floor((this.thread.x + 0.5) / count), items - 1);

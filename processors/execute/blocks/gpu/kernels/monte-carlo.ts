@@ -1,4 +1,5 @@
 import type { Json } from '../../../../../schemas/json.ts'
+import { kernelLabel } from '../../../../../schemas/kernel/kernel-label.ts'
 import { checkName, parseFormula } from '../../../../../schemas/kernel/parse-kernel.ts'
 import { printExpression } from '../../../../../schemas/kernel/print.ts'
 import { BlockError } from '../../../block.ts'
@@ -49,7 +50,8 @@ export const monteCarlo: KernelDef<Item, Estimate> = {
     const variables = variablesOf(fields.variables as { readonly [name: string]: unknown })
     const inputs = numbersOf((fields.inputs ?? {}) as { readonly [name: string]: unknown }, variables)
     const names = [...inputs.keys()]
-    const { tree, work } = parseFormula(fields.formula as string, new Set([...variables.keys(), ...names]))
+    const formula = fields.formula as string
+    const { tree, work } = parseFormula(formula, new Set([...variables.keys(), ...names]))
     const text = printExpression(tree, {
       variable: (name) =>
         variables.has(name)
@@ -61,7 +63,7 @@ export const monteCarlo: KernelDef<Item, Estimate> = {
     })
     const samples = Math.ceil((fields.samples as number) / THREADS) * THREADS
     checkCost('the simulation', THREADS, samples * (work + 30 * variables.size))
-    const program = programOf(text, variables)
+    const program = programOf(text, variables, kernelLabel('monte-carlo', JSON.stringify({ formula })))
     const numbers = Float32Array.from(names.length === 0 ? [0] : inputs.values())
     const item = { program, numbers, samples, seed: (fields.seed as number | undefined) ?? 0 }
     return { key: `${program.name}/${samples}`, item, elements: 4 * THREADS }
@@ -104,13 +106,14 @@ function numbersOf(source: { readonly [name: string]: unknown }, variables: Read
   return numbers
 }
 
-function programOf(text: string, variables: ReadonlyMap<string, Distribution>): Program {
+function programOf(text: string, variables: ReadonlyMap<string, Distribution>, label: string): Program {
   const draws = [...variables].map(([name, distribution]) => draw(name, distribution)).join('\n')
   const starts = STREAMS.map(({ name }) => `let ${name} = ${name}s[this.thread.y * ${THREADS} + this.thread.x];`).join(
     '\n',
   )
   return {
     name: `monte-carlo/${[...variables].join()}/${text}`,
+    label,
     types: ['Array', 'Array', 'Array', 'Array', 'Float'],
     source: `function (ras, rbs, rcs, numbers, draws) {
       ${starts}

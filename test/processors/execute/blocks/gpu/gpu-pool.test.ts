@@ -4,6 +4,8 @@ import type { GpuObserver, GpuSettings } from '../../../../../processors/execute
 import { kernelNamed } from '../../../../../processors/execute/blocks/gpu/kernels/kernels.ts'
 import { JOINED_MAX } from '../../../../../processors/execute/blocks/gpu/limits.ts'
 import { blockSettingsOf } from '../../../../../processors/execute/blocks/settings.ts'
+import { kernelOf } from '../../../../../processors/route/kernel-of.ts'
+import type { JsonText } from '../../../../../schemas/json.ts'
 import { realTools } from '../support.ts'
 import { ANY, openGpu, runner, TESTED } from './backends.ts'
 
@@ -157,6 +159,24 @@ test('compiled kernels are known by name, closing fails what waits', async () =>
   await pool.close()
   await waiting
   await expect(pool.run('softmax', prepared, never)).rejects.toThrow('closed')
+})
+
+test('those with a formula or a source are known by the label that steps with it are looked for under', async () => {
+  const pool = new GpuPool(realTools, { backend: 'cpu' }, 256)
+  const inputs = [
+    { kernel: 'map', formula: 'x * 2', inputs: { x: [1] } },
+    { kernel: 'map', formula: 'x * 3', inputs: { x: [1] } },
+    { kernel: 'monte-carlo', formula: 'x', variables: { x: 'uniform' }, samples: 1_024 },
+    { kernel: 'custom', source: 'function (n) { return n\n}', inputs: { n: 1 }, size: [1] },
+  ]
+  for (const { kernel, ...fields } of inputs) {
+    const prepared = kernelNamed(kernel)!.prepare({ tenant: 'acme', fields })
+    await pool.run(kernel, prepared, new AbortController().signal)
+  }
+  const labels = inputs.map((input) => kernelOf('kernel', JSON.stringify(input) as JsonText)!)
+  expect(new Set(labels).size).toBe(4)
+  expect(pool.shown.warm).toEqual(labels.toSorted())
+  await pool.close()
 })
 
 test('settings from variables', () => {
