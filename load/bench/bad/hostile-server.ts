@@ -62,6 +62,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 process.stdin.resume().on('end', () => process.exit())
 
 const server = createServer((request, response) => void answer(request, response).catch(() => response.destroy()))
+// a connection that the server gives up while a request is on its way would fail a step that did nothing wrong
+server.keepAliveTimeout = 0
 const raw = createTcpServer((socket) => {
   socket.on('error', () => undefined)
   socket.once('data', (data) => RAW[/ (\/\S*)/.exec(data.toString())![1]!]!(socket))
