@@ -156,7 +156,7 @@ export const SETTINGS = {
   'blocks.folder': text(null, 'Folder with modules of custom blocks, see `custom-blocks.md`.'),
   'blocks.threads': many(
     null,
-    'Threads for scripts and expressions, and for each custom block. Without it: one less than there are cores.',
+    'Threads for scripts and expressions, and for each custom block. Without it: one less than there are cores, and two at least.',
   ),
   'gpu.backend': choice(['webgpu', 'headlessgl', 'webasm', 'cpu'])(
     null,

@@ -38,8 +38,11 @@ export async function openBlocks(tools: BlockTools, settings: BlockSettings = {}
   return { ...builtIn, close: async () => void (await Promise.all([builtIn.close(), custom.close()])) }
 }
 
+/** With one alone, a script that does not end would hold up all others until its deadline. */
+const DEFAULT_THREADS_MIN = 2
+
 function threadsOf({ cpuThreads }: BlockSettings): number {
-  return cpuThreads ?? Math.max(1, availableParallelism() - 1)
+  return cpuThreads ?? Math.max(DEFAULT_THREADS_MIN, availableParallelism() - 1)
 }
 
 /** Threads and connections are opened at the first step that needs them. @throws {TypeError} for settings that cannot be used */

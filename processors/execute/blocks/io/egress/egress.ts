@@ -9,6 +9,7 @@
 import { lookup as systemLookup } from 'node:dns'
 import type { BlockErrorDef } from '../../../block.ts'
 import { BlockError } from '../../../block.ts'
+import { hostAndPort } from '../address.ts'
 import { type Address, carried, isLinkLocal, parseAddress, reservedRange } from './addresses.ts'
 import { type Destination, type EgressRule, matches, parseRule } from './rules.ts'
 
@@ -104,7 +105,7 @@ function refusal(rules: Rules, destination: Destination, address: Address): stri
 
 function refused(destination: Destination, address: string | null, reason: string): BlockError {
   const { scheme, host, port } = destination
-  const where = `${host.slice(0, 200)}:${port}`
+  const where = hostAndPort(host.slice(0, 200), port)
   const at = address === null || address === host ? '' : ` (${address})`
   return new BlockError('EGRESS_REFUSED', `${scheme}://${where}${at} may not be dialled: ${reason}`, {
     detail: { scheme, host: host.slice(0, 200), port, reason },

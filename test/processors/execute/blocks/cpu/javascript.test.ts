@@ -247,6 +247,16 @@ describe('a script that does not end', () => {
     expect(await ended).toBe('TimeoutError')
   })
 
+  test('leaves others a worker, however few cores there are', async () => {
+    const set = open({})
+    const end = new AbortController()
+    const hung = run('for (;;);', { set, context: { signal: end.signal } })
+    const ended = expect(hung).rejects.toThrow('enough')
+    expect(await run('1 + 1', { set, timeoutMs: 30_000 })).toBe(2)
+    end.abort(new Error('enough'))
+    await ended
+  })
+
   test('is killed in a native call that no interrupt reaches', async () => {
     const set = open({ cpuThreads: 1 })
     await run('1', { set })

@@ -105,6 +105,14 @@ describe('by default', () => {
   })
 })
 
+test('what is refused says which address, and why', async () => {
+  const refused = (host: string) => createEgress({}, lookup).resolve({ scheme: 'http', host, port: 80 })
+  await expect(refused('inside.example')).rejects.toThrow(
+    'http://inside.example:80 (10.1.2.3) may not be dialled: the address is not public (private)',
+  )
+  await expect(refused('[fd00::1]')).rejects.toThrow('http://[fd00::1]:80 may not be dialled: ')
+})
+
 describe('rules', () => {
   test.each<[string, EgressSettings, string, string]>([
     ['an allowed network', { allow: ['10.0.0.0/8'] }, 'http://inside.example/', 'dialled'],
