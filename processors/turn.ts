@@ -54,7 +54,8 @@ export interface Turn {
   /** 32 random bits; the sequence depends only on the task and the record's position. */
   random(): number
   get<V>(store: StoreDef<V>, key: string): V | undefined
-  put<V>(store: StoreDef<V>, key: string, value: V): void
+  /** `brought`: most of the value is, unchanged, what the record under decision has brought; a log may then keep no second copy of it. */
+  put<V>(store: StoreDef<V>, key: string, value: V, brought?: boolean): void
   delete<V>(store: StoreDef<V>, key: string): void
   /** All rows of a store in order of insertion; for small stores and for commands that touch many rows. */
   rows<V>(store: StoreDef<V>): IterableIterator<[string, V]>

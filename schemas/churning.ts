@@ -45,6 +45,10 @@ export class ChurningMap<K, V> {
   values(): IterableIterator<V> {
     return this.#map.values()
   }
+
+  entries(): IterableIterator<[K, V]> {
+    return this.#map.entries()
+  }
 }
 
 /** Iterators go on over the entries of the moment when the set begins anew. */

@@ -7,6 +7,7 @@
  */
 import { TASK_TOPICS, type TaskTopic } from '../../schemas/topics.ts'
 import {
+  type ChangelogEntry,
   type CommitRequest,
   type CommitResult,
   LogError,
@@ -20,6 +21,8 @@ import type { KafkaLogContext } from './context.ts'
 import { closedError, writeError } from './errors.ts'
 import { createSignal, type Signal } from './feeds.ts'
 import { toKafka } from './record-mapping.ts'
+import { referTo } from './references.ts'
+import { resolved } from './referred.ts'
 import { checkSizes } from './sizes.ts'
 import type { TaskInbox } from './task-inbox.ts'
 import { encodeMark } from './task-mark.ts'
@@ -27,6 +30,8 @@ import type { TaskOpening } from './task-opening.ts'
 
 /** More are refused. */
 const MAX_OUTSTANDING = 2
+/** Shorter values of `ingest` are not referred to. */
+const SOURCE_BYTES = 4 * 1024
 /** How often all positions are committed though they have not changed, so that the group does not forget them. */
 const REFRESH_MS = 3_600_000
 
@@ -35,10 +40,13 @@ export class KafkaTaskLog implements TaskLog {
   readonly start: TaskStart
   /** A second one would wait for the first; what comes meanwhile does better to gather and be decided as one. */
   readonly maxOutstanding = 1
+  readonly refers = true
   readonly #context: KafkaLogContext
   readonly #producer: TransactionalProducer
   readonly #inboxes: ReadonlyMap<TaskTopic, TaskInbox>
   readonly #signals = new Set<Signal>()
+  /** Large values of `ingest` that were polled and are not committed yet, by offset, ascending. */
+  readonly #sources = new Map<number, Uint8Array>()
   /** As committed, in the runtime's terms. */
   readonly #committed: Map<TaskTopic, number>
   /** As stored on the cluster, which may be farther, past what is no record. */
@@ -74,7 +82,10 @@ export class KafkaTaskLog implements TaskLog {
     this.#signals.add(signal)
     try {
       const end = this.start.changelogPosition
-      yield* readChangelog(fetchers.readers(), place, from, end, signal, () => this.#checkOpen())
+      const fetcher = fetchers.readers()
+      const check = () => this.#checkOpen()
+      const ingest = { fetcher, place: { topic: names.topic('ingest'), partition: this.taskId }, signal, check }
+      yield* resolved(readChangelog(fetcher, place, from, end, signal, check), ingest)
     } finally {
       this.#signals.delete(signal)
     }
@@ -82,7 +93,10 @@ export class KafkaTaskLog implements TaskLog {
 
   poll(topic: TaskTopic, max: number): readonly LogRecord[] {
     this.#checkOpen()
-    return this.#inboxes.get(topic)!.poll(max)
+    const records = this.#inboxes.get(topic)!.poll(max)
+    if (topic !== 'ingest') return records
+    for (const { offset, value } of records) if (value.length >= SOURCE_BYTES) this.#sources.set(offset, value)
+    return records
   }
 
   position(topic: TaskTopic): number {
@@ -151,11 +165,28 @@ export class KafkaTaskLog implements TaskLog {
     for (const [topic, offset] of offsets) this.#committed.set(topic, offset)
     const place = { topic: names.changelog, partition: this.taskId }
     const records = appends.map((record) => toKafka(names, record))
-    for (const record of changelogRecords(place, changelog, this.#committed)) records.push(record)
+    for (const record of changelogRecords(place, this.#referring(changelog), this.#committed)) records.push(record)
     const written = await this.#transaction(records, offsets.keys())
     // the marker that ends the transaction follows the last record, since nobody else writes there
     if (changelog.length > 0) this.#changelogPosition = written.at(-1)! + 2
     return { offsets: written.slice(0, appends.length), changelogPosition: this.#changelogPosition }
+  }
+
+  /** What lies in a record that was polled is not written again. */
+  #referring(changelog: readonly ChangelogEntry[]): readonly ChangelogEntry[] {
+    if (this.#sources.size === 0) return changelog
+    const entries = changelog.map((entry) => {
+      const { key, value, source: offset } = entry
+      if (offset === undefined || value === null) return entry
+      const source = this.#sources.get(offset)
+      return source === undefined ? entry : { key, value: referTo(value, offset, source) ?? value }
+    })
+    const next = this.#committed.get('ingest') ?? 0
+    for (const offset of this.#sources.keys()) {
+      if (offset >= next) break
+      this.#sources.delete(offset)
+    }
+    return entries
   }
 
   async #transaction(

@@ -22,7 +22,7 @@ export function startRun(turn: Turn, id: RunId, known: KnownFlow, submitted: Sub
   const submission = { ...submitted, input: turn.stored(submitted.tenant, submitted.input) }
   const inputRow: PayloadRow = { text: submission.input }
   keepParsed(inputRow, input)
-  turn.put(PAYLOADS, id, inputRow)
+  turn.put(PAYLOADS, id, inputRow, submission.input === submitted.input)
   if (submission.metadata !== null) turn.put(PAYLOADS, metadataKey(id), { text: submission.metadata })
   const run = workOn(turn, id, flow, newHead(turn, known, submission))
   changeHead(run, { stickyKey: submission.stickyKey ?? stickyKeyOf(run) })

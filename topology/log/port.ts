@@ -34,7 +34,13 @@ export interface Position {
 export interface ChangelogEntry {
   /** One character whose code is the store's id, then the row's key. */
   readonly key: string
+  /** Its first byte is never 255: logs may use that for forms of their own. */
   readonly value: Uint8Array | null
+  /**
+   * Offset of a record of `ingest`, polled since the last commit, that most of the value was taken from. A log that {@link TaskLog.refers} may then keep
+   * only where the value lies; read back, the entry has its value and this offset.
+   */
+  readonly source?: number
 }
 
 export interface CommitRequest {
@@ -68,6 +74,11 @@ export interface TaskLog {
   readonly start: TaskStart
   /** Commits that may be outstanding at once. Default 2: more only help where the log merges them. */
   readonly maxOutstanding?: number
+  /**
+   * True if the log keeps references in place of values with a `source`. They hold only as long as `ingest` keeps its records, so whoever commits one
+   * has to commit the value again without a source, soon, unless it has changed or gone by then.
+   */
+  readonly refers?: boolean
   /** Changelog batches from `from` (0: everything that is live) to the committed end, then ends. A position older than the log still has reads everything. */
   changelog(from: number): AsyncIterable<{ readonly entries: readonly ChangelogEntry[]; readonly position: number }>
   /**

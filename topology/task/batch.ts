@@ -12,6 +12,11 @@ import type { TaskConfig } from './task.ts'
 import { TaskClock } from './task-clock.ts'
 import { type StorePayload, TaskTurn } from './task-turn.ts'
 
+/** Rows that may be large, in one commit beside what it has to do. */
+const WRITE_OUT_AT_ONCE = 16
+/** In a commit of their own. */
+const WRITE_OUT_AT_END = 512
+
 export interface BatchLimits {
   /** Outside records and due rows decided in one commit. Default 1,000. */
   readonly maxRecords: number
@@ -56,6 +61,8 @@ export class Batch {
   /** The record that may now be decided for good: control was read to its end for it. */
   #controlCurrentFor: { readonly topic: TaskTopic; readonly offset: number } | null = null
   #decided = 0
+  /** Rows to be written anew though nothing was decided about them. */
+  #writtenOut = 0
   #decideMs = 0
   #lagMs = 0
 
@@ -85,6 +92,7 @@ export class Batch {
       observer.deadLettered(taskId, topic, offset, failure.code, failure.message, failure.about)
     })
     this.#decider.careful = careful
+    state.references.wanted = log.refers === true
     this.#clock = new TaskClock(environment, state.store(TASK_META).rows.get('clock')?.nowMs ?? 0)
     for (const [topic, offset] of log.start.committed) this.#cutOffsets.set(topic, offset)
   }
@@ -104,17 +112,26 @@ export class Batch {
       if (inbox.topic === 'result' && !this.#waits) more = this.#decideDue(until) || more
       if (this.#waits) break
     }
+    this.#writtenOut += this.state.writeOut(startedAt, WRITE_OUT_AT_ONCE)
     this.#decideMs += environment.monotonic() - startedAt
     return more && !this.#waits
+  }
+
+  /** All rows that are references, in full, for whoever ends; `null` if there are none, or more than one commit should carry. */
+  writeOut(): Cut | null {
+    const { size } = this.state.references
+    if (size > WRITE_OUT_AT_END) return null
+    this.#writtenOut += this.state.writeOut(Number.POSITIVE_INFINITY, size)
+    return this.cut()
   }
 
   /** What was decided since the last cut, as one commit; `null` if nothing was. */
   cut(): Cut | null {
     const turn = this.#turn
-    if (this.#decided === 0) return null
+    if (this.#decided === 0 && this.#writtenOut === 0) return null
     this.state.set(this.state.store(TASK_META), 'clock', { nowMs: turn.now })
     this.state.keep()
-    const changelog = this.state.cut()
+    const changelog = this.state.cut(this.#config.environment.monotonic())
     const appends = turn.outbox
     const stats = {
       taskId: this.#config.taskId,
@@ -133,6 +150,7 @@ export class Batch {
     turn.outbox = []
     turn.counts.clear()
     this.#decided = 0
+    this.#writtenOut = 0
     this.#decideMs = 0
     this.#lagMs = 0
     return { request: { appends, changelog, offsets: this.#changedOffsets() }, stats, counts, traced, unstored }
@@ -145,10 +163,12 @@ export class Batch {
     return inbox?.nextOffset() ?? 0
   }
 
-  /** Milliseconds until the next row is due; `null` if none is. */
+  /** Milliseconds until the next row is due, or to be written out; `null` if none is. */
   nextDueInMs(): number | null {
     const first = this.state.due.first()
-    return first === undefined ? null : Math.max(0, first.dueAt - this.#clock.now())
+    const dueInMs = first === undefined ? null : Math.max(0, first.dueAt - this.#clock.now())
+    const oldInMs = this.state.references.oldInMs(this.#config.environment.monotonic())
+    return dueInMs === null || oldInMs === null ? (dueInMs ?? oldInMs) : Math.min(dueInMs, oldInMs)
   }
 
   /** New work: only as much as the task may hold, and no longer than intake allows. */

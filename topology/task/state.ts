@@ -11,6 +11,7 @@ import { encodeWithHeader } from '../../schemas/codec/slab.ts'
 import { defineValue, long } from '../../schemas/define.ts'
 import type { ChangelogEntry } from '../log/port.ts'
 import { DueHeap } from './due-heap.ts'
+import { References } from './references.ts'
 import { Store } from './store.ts'
 
 /** Entries of the undo log that are kept for the next record. */
@@ -41,6 +42,7 @@ export class StateError extends Error {
 
 export class TaskState {
   readonly due = new DueHeap()
+  readonly references = new References()
   readonly #stores: AnyStore[] = []
   readonly #byId: (AnyStore | undefined)[] = []
   readonly #indexes = new Map<unknown, Index<unknown>>()
@@ -88,6 +90,18 @@ export class TaskState {
     store.set(key, before, after)
   }
 
+  /** The row was taken from this record of `ingest`. */
+  brought<V>(def: StoreDef<V>, key: string, offset: number): void {
+    this.references.brought(String.fromCharCode(def.id) + key, offset)
+  }
+
+  /** Rows that have been references for long are written in full by the next cut, so many at most. Answers how many. */
+  writeOut(nowMs: number, most: number): number {
+    const keys = this.references.old(nowMs, most)
+    for (const key of keys) this.#byId[key.charCodeAt(0)]!.dirty.add(key.slice(1))
+    return keys.length
+  }
+
   /** Keeps the changes since the last call of this or of `undo`. */
   keep(): void {
     if (this.#undoLength > UNDO_KEPT) {
@@ -117,18 +131,21 @@ export class TaskState {
     this.keep()
   }
 
-  /** The changes since the last cut, as changelog entries. */
-  cut(): ChangelogEntry[] {
+  /** The changes since the last cut, as changelog entries. `nowMs`: monotonic. */
+  cut(nowMs = 0): ChangelogEntry[] {
     const entries: ChangelogEntry[] = []
     for (const store of this.#stores) {
       if (store.dirty.size === 0) continue
       const prefix = String.fromCharCode(store.def.id)
       for (const key of store.dirty) {
-        const value = store.rows.get(key)
-        entries.push({ key: prefix + key, value: value === undefined ? null : encodeRow(store.def, value) })
+        const row = store.rows.get(key)
+        const value = row === undefined ? null : encodeRow(store.def, row)
+        const source = this.references.cut(prefix + key, value, nowMs)
+        entries.push(source === undefined ? { key: prefix + key, value } : { key: prefix + key, value, source })
       }
       store.beginAnew()
     }
+    this.references.forgetBrought()
     return entries
   }
 
@@ -142,6 +159,7 @@ export class TaskState {
         `the changelog holds rows of store ${id}, which this version does not know`,
       )
     }
+    this.references.restored(entry)
     const key = entry.key.slice(1)
     store.set(key, store.rows.get(key), entry.value === null ? undefined : decodeRow(store.def, entry.value))
   }

@@ -105,8 +105,9 @@ export class TaskTurn implements Turn {
     return this.#state.store(store).rows.get(key)
   }
 
-  put<V>(store: StoreDef<V>, key: string, value: V): void {
+  put<V>(store: StoreDef<V>, key: string, value: V, brought = false): void {
     this.#state.set(this.#state.store(store), key, value)
+    if (brought && this.cause.topic === 'ingest') this.#state.brought(store, key, this.cause.offset)
   }
 
   delete<V>(store: StoreDef<V>, key: string): void {

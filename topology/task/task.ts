@@ -98,10 +98,21 @@ export class Task {
     const running = this.#phase === 'running'
     this.#setPhase('draining')
     if (this.#outstanding > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
-    if (running && this.#batch !== null) await this.#saveSnapshot(this.#batch.state)
+    if (running && this.#batch !== null) await this.#leave(this.#batch)
     const log = this.#log
     this.kill()
     await log?.close()
+  }
+
+  /** What is written out needs no record of `ingest` any more, however long nobody runs the task. */
+  async #leave(batch: Batch): Promise<void> {
+    const cut = batch.writeOut()
+    if (cut !== null) {
+      const result = await this.#committed(cut, this.#generation).catch(() => null)
+      if (result === null) return
+      this.#changelogPosition = result.changelogPosition
+    }
+    await this.#saveSnapshot(batch.state)
   }
 
   /** Stops at once and leaves everything as a crash would. */
@@ -229,7 +240,8 @@ export class Task {
 
   async #saveSnapshot(state: TaskState): Promise<void> {
     const snapshots = this.#config.options?.snapshots
-    if (snapshots === undefined) return
+    // it would hide from whoever restores it which rows the log has as references only
+    if (snapshots === undefined || state.references.size > 0) return
     const snapshot = { position: this.#changelogPosition, entries: state.entries() }
     try {
       await snapshots.save(this.taskId, this.#config.log.id, snapshot)

@@ -191,6 +191,35 @@ export function tasks(harness: () => LogHarness, opened: (log: Log) => Log): voi
     expect((await restore(other)).rows.size).toBe(0)
   })
 
+  it('gives back whole what was taken from records of ingest, whatever it has kept of it', async () => {
+    const h = harness()
+    let log = await open()
+    let task = await log.openTask(0)
+    const inputs = Array.from({ length: 6 }, (_, i) => `${i} ${'abcdefghij'.repeat(1_000)} ${i}`)
+    await log.append(inputs.map((input) => record('ingest', 0, `begin ${input} end`)))
+    expect(await pollAll(task, 'ingest')).toHaveLength(6)
+    const taken = (index: number, source = index) => ({ ...entry(`\x14${index}`, `8 bytes ${inputs[index]}`), source })
+    // of the last one the record is another
+    const first = [taken(0), taken(1), taken(2), taken(3), taken(4), taken(5, 4)]
+    await task.commit(request([], first, [['ingest', 6]]))
+    await task.commit(
+      request([], [entry('\x141', null), entry('\x142', 'small'), entry('\x143', `8 bytes ${inputs[3]}`)]),
+    )
+    await h.crash(log)
+    log = await open()
+    task = await log.openTask(0)
+    const rows = new Map([0, 2, 3, 4, 5].map((index) => [`\x14${index}`, `8 bytes ${inputs[index]}`]))
+    rows.set('\x142', 'small')
+    expect((await restore(task)).rows).toEqual(rows)
+    if (task.refers !== true) return
+    const sources = new Map<string, number | undefined>()
+    for await (const { entries } of task.changelog(0)) for (const { key, source } of entries) sources.set(key, source)
+    expect([...sources].filter(([, source]) => source !== undefined)).toEqual([
+      ['\x140', 0],
+      ['\x144', 4],
+    ])
+  })
+
   it('gives an owner its whole changelog while an earlier one is still reading it', async () => {
     const log = await open()
     const writer = await log.openTask(0)

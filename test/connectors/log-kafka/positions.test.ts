@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import type { KafkaClient } from '../../../connectors/kafka-client/contract.ts'
+import type { KafkaClient, StoredRecord } from '../../../connectors/kafka-client/contract.ts'
 import type { Log, PoolPartition, TaskLog } from '../../../topology/log/port.ts'
 import {
   entry,
@@ -69,6 +69,30 @@ await describeWithKafka('positions and owners on Kafka', ({ bootstrap, unique })
     expect(told).toBe(false)
     await owner.commit(request([record('events', 0, 'after')]))
     expect(texts(await readAll(log, 'events', 0))).toEqual(['before', 'after'])
+  })
+
+  it('keeps of a large row only where it lies in ingest, and says so when that is gone', async () => {
+    const log = await open()
+    const input = 'abcdefghij'.repeat(2_000)
+    await log.append([record('ingest', 0, 'before'), record('ingest', 0, `begin ${input} end`)])
+    let task = await log.openTask(0)
+    expect(await pollAll(task, 'ingest')).toHaveLength(2)
+    const row = { ...entry('\x14k', `8 bytes ${input}`), source: 1 }
+    await task.commit(request([], [row], [['ingest', 2]]))
+    const place = { topic: `${prefix}changelog`, partition: 0 }
+    const fetcher = client.createFetcher({ maxBufferedBytes: 1 << 20 })
+    const feed = fetcher.add(place, 0)
+    const stored: StoredRecord[] = []
+    await until(() => stored.push(...feed.poll(1)) === 1)
+    expect(stored[0]!.value!.length).toBeLessThan(40)
+    await fetcher.close()
+    await task.close()
+    task = await log.openTask(0)
+    expect((await restore(task)).rows).toEqual(new Map([['\x14k', `8 bytes ${input}`]]))
+    await removeBelow('ingest', 2)
+    await task.close()
+    task = await log.openTask(0)
+    await expect(restore(task)).rejects.toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' })
   })
 
   it('lets a task open anew that was fenced while it is this process’s', async () => {
