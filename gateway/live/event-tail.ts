@@ -1,6 +1,8 @@
-/** The one reader of each partition of `events` in this process: what it reads is decoded and made to text once, for all clients. */
+/** The one reader of each partition of `events` in this process: what it reads is decoded once, and made to text once for each filter that lets it through. */
 import type { Environment } from '../../topology/environment.ts'
 import type { Log, LogReader } from '../../topology/log/port.ts'
+import type { EventFilter } from './event-filter.ts'
+import { eventText } from './event-text.ts'
 import { type LiveEvent, liveEventOf } from './live-event.ts'
 import { RecentEvents } from './recent-events.ts'
 import type { StreamPosition } from './stream-position.ts'
@@ -13,10 +15,13 @@ const LOOK_AGAIN_MS = 5
 const MAX_RECENT = 4_096
 const MAX_RECENT_BYTES = 8 << 20
 
-/** Events in the order of the shared stream, each with the stream's position after it. */
 export interface TailBatch {
+  /** In the order of the shared stream. */
   readonly events: readonly LiveEvent[]
-  readonly ids: readonly string[]
+  /** What is sent of them, by the filter's key; each event under the stream's position after it. */
+  readonly texts: ReadonlyMap<string, string>
+  /** The stream's position after all of them. */
+  readonly id: string
 }
 
 export interface TailOptions {
@@ -31,6 +36,8 @@ export interface TailOptions {
   readonly onEvent: (event: LiveEvent) => void
   /** Those of the next events that some client cannot judge before `learn` was called for them. */
   readonly undecided: (events: readonly LiveEvent[]) => readonly LiveEvent[]
+  /** Filters of clients that let the event through. */
+  readonly wanting: (event: LiveEvent) => readonly EventFilter[]
   readonly learn: (events: readonly LiveEvent[]) => Promise<void>
   /** The stream has moved on. The next batch comes once the promise settles. */
   readonly publish: (batch: TailBatch) => Promise<void>
@@ -44,7 +51,8 @@ export class EventTail {
   readonly #position: number[]
   readonly recent: RecentEvents
   #pending: LiveEvent[] = []
-  #space: PromiseWithResolvers<void> | null = null
+  /** Readers that have read what there was wait for it. */
+  #round: PromiseWithResolvers<void> | null = null
   #passing = false
   #closed = false
 
@@ -65,7 +73,7 @@ export class EventTail {
     if (this.#closed) return
     this.#closed = true
     for (const reader of this.#readers) reader.close()
-    this.#space?.resolve()
+    this.#readOn()
   }
 
   #fail(error: unknown): void {
@@ -88,7 +96,9 @@ export class EventTail {
           this.#pending.push(event)
         }
         if (this.#pending.length > 0 && !this.#passing) void this.#passOn()
-        if (this.#pending.length >= MAX_PENDING) await this.#spaceAgain()
+        // what comes meanwhile is read with one call, not with one for each transaction that brings some
+        const hasAll = records.length < BATCH && this.#passing
+        if (hasAll || this.#pending.length >= MAX_PENDING) await this.#nextRound()
       }
     } catch (error) {
       this.#fail(error)
@@ -99,35 +109,50 @@ export class EventTail {
     return new Promise((resolve) => this.#options.environment.after(ms, resolve))
   }
 
-  #spaceAgain(): Promise<void> {
-    this.#space ??= Promise.withResolvers()
-    return this.#space.promise
+  #nextRound(): Promise<void> {
+    if (this.#closed) return Promise.resolve()
+    this.#round ??= Promise.withResolvers()
+    return this.#round.promise
+  }
+
+  #readOn(): void {
+    this.#round?.resolve()
+    this.#round = null
   }
 
   async #passOn(): Promise<void> {
-    const { gatherMs, undecided, learn, publish } = this.#options
+    const { environment, gatherMs, undecided, learn, publish } = this.#options
     this.#passing = true
     try {
       while (this.#pending.length > 0 && !this.#closed) {
         await this.#pause(gatherMs())
+        this.#readOn()
+        // they read what is in memory in the same turn
+        await new Promise<void>((resolve) => environment.soon(resolve))
         const events = this.#pending
         this.#pending = []
-        this.#space?.resolve()
-        this.#space = null
         for (let open = undecided(events); open.length > 0; open = undecided(events)) await learn(open)
-        if (!this.#closed) await publish({ events, ids: this.#advance(events) })
+        if (!this.#closed) await publish(this.#advance(events))
       }
     } catch (error) {
       this.#fail(error)
     }
     this.#passing = false
+    this.#readOn()
   }
 
-  #advance(events: readonly LiveEvent[]): readonly string[] {
-    return events.map((event) => {
+  #advance(events: readonly LiveEvent[]): TailBatch {
+    const { idOf, wanting } = this.#options
+    const texts = new Map<string, string>()
+    for (const event of events) {
       this.#position[event.partition] = event.offset + 1
+      const filters = wanting(event)
+      if (filters.length > 0) {
+        const text = eventText(idOf(this.#position), event)
+        for (const { key } of filters) texts.set(key, (texts.get(key) ?? '') + text)
+      }
       this.recent.add(event)
-      return this.#options.idOf(this.#position)
-    })
+    }
+    return { events, texts, id: idOf(this.#position) }
   }
 }

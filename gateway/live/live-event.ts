@@ -17,7 +17,12 @@ export interface LiveEvent {
   readonly runId: RunId | null
   /** The flow's name where the event itself carries it. */
   readonly flow: string | null
+  /** Of the record. */
+  readonly sizeBytes: number
+  /** Made when it is first asked for: most events are wanted by nobody. */
   readonly json: string
+  /** Nobody has asked for the text so far: from now on the record's bytes are all that is kept to make it of. */
+  keepBytes(): void
 }
 
 /** The status that a run has right after the event; `null` for events of dead letters and operations. */
@@ -48,15 +53,44 @@ export function isFinal(kind: EventKind): boolean {
 /** `null` for a record that is no event this version knows: a stream passes over it. */
 export function liveEventOf(record: LogRecord): LiveEvent | null {
   const message = record.message ?? decoded(record.value)
-  if (message === null || !isEvent(message)) return null
-  return {
-    partition: record.partition,
-    offset: record.offset,
-    kind: message.kind,
-    tenant: message.tenant,
-    runId: 'runId' in message ? message.runId : null,
-    flow: 'flow' in message ? message.flow : null,
-    json: eventJson(message, record.partition, record.offset),
+  return message === null || !isEvent(message) ? null : new ReadEvent(message, record)
+}
+
+type EventMessage = Extract<BeamlineRecord, { readonly kind: EventKind }>
+
+class ReadEvent implements LiveEvent {
+  readonly partition: number
+  readonly offset: number
+  readonly kind: EventKind
+  readonly tenant: TenantId
+  readonly runId: RunId | null
+  readonly flow: string | null
+  readonly #value: Uint8Array
+  #message: EventMessage | null
+  #json: string | null = null
+
+  constructor(message: EventMessage, { partition, offset, value }: LogRecord) {
+    this.partition = partition
+    this.offset = offset
+    this.kind = message.kind
+    this.tenant = message.tenant
+    this.runId = 'runId' in message ? message.runId : null
+    this.flow = 'flow' in message ? message.flow : null
+    this.#value = value
+    this.#message = message
+  }
+
+  get sizeBytes(): number {
+    return this.#value.length
+  }
+
+  get json(): string {
+    this.#json ??= eventJson(this.#message ?? (decodeRecord(this.#value) as EventMessage), this.partition, this.offset)
+    return this.#json
+  }
+
+  keepBytes(): void {
+    this.#message = null
   }
 }
 
@@ -69,6 +103,6 @@ function decoded(value: Uint8Array): BeamlineRecord | null {
   }
 }
 
-function isEvent(message: BeamlineRecord): message is Extract<BeamlineRecord, { readonly kind: EventKind }> {
+function isEvent(message: BeamlineRecord): message is EventMessage {
   return isEventKind(message.kind)
 }

@@ -10,12 +10,14 @@ import type { Logger } from '../ports.ts'
 import { catchUp } from './catch-up.ts'
 import type { EventFilter } from './event-filter.ts'
 import { EventTail, type TailBatch } from './event-tail.ts'
+import { encoded } from './event-text.ts'
 import { FlowNames } from './flow-names.ts'
+import { Interests } from './interests.ts'
 import type { LiveEvent } from './live-event.ts'
 import type { Outlet } from './outlet.ts'
 import { type EventLog, type Start, startingPoint } from './starting-point.ts'
 import { logMark, positionId } from './stream-position.ts'
-import { encoded, eventText, type SnapshotReason, Subscriber } from './subscriber.ts'
+import { type SnapshotReason, Subscriber } from './subscriber.ts'
 
 export interface LiveOptions {
   /** Clients at once; more are refused with 503. Default 2,000. */
@@ -48,7 +50,7 @@ const DEFAULTS: Required<LiveOptions> = {
 /** Clients that are written to in one turn of the event loop. */
 const SLICE = 64
 /** More clients, fewer and larger writes: events are gathered for as long as writing to all may take. */
-const GATHER_MS_PER_CLIENT = 0.1
+const GATHER_MS_PER_CLIENT = 0.5
 const MIN_GATHER_MS = 20
 const MAX_GATHER_MS = 100
 /** The tail outlasts its last client by this, for the one that comes back. */
@@ -74,6 +76,8 @@ export class LiveEvents {
   /** All that are sent something, joined to the shared stream or on their way to it. */
   readonly #clients = new Set<Subscriber>()
   readonly #joined = new Set<Subscriber>()
+  /** Of those that have joined. */
+  readonly #interests: Interests
   #tail: EventTail | null = null
   #opening: Promise<EventTail> | null = null
   #closeTail: Cancel | null = null
@@ -87,6 +91,7 @@ export class LiveEvents {
     this.#options = { ...DEFAULTS, ...dependencies.options }
     this.#mark = logMark(dependencies.log.id)
     this.#names = new FlowNames(dependencies.readModel, dependencies.environment)
+    this.#interests = new Interests(this.#names)
   }
 
   get clients(): number {
@@ -142,7 +147,7 @@ export class LiveEvents {
   }
 
   #left(client: Subscriber): void {
-    this.#joined.delete(client)
+    if (this.#joined.delete(client)) this.#interests.delete(client.filter)
     if (!this.#clients.delete(client) || this.clients > 0 || this.#closed) return
     this.#heartbeat?.()
     this.#heartbeat = null
@@ -179,6 +184,7 @@ export class LiveEvents {
     }
     client.joinAt(tail.position)
     this.#joined.add(client)
+    this.#interests.add(client.filter)
   }
 
   async #replayTurn(): Promise<void> {
@@ -214,7 +220,8 @@ export class LiveEvents {
       idOf: (position) => positionId(this.#mark, position),
       gatherMs: () => Math.min(MAX_GATHER_MS, MIN_GATHER_MS + this.clients * GATHER_MS_PER_CLIENT),
       onEvent: (event) => this.#names.note(event),
-      undecided: (events) => this.#undecided(events),
+      undecided: (events) => this.#interests.undecided(events),
+      wanting: (event) => this.#interests.wanting(event),
       learn: (events) => this.#learn(events),
       publish: (batch) => this.#publish(batch, tail),
       onFailure: (error) => this.#tailFailed(tail, error),
@@ -238,12 +245,6 @@ export class LiveEvents {
     this.#stopTail()
   }
 
-  #undecided(events: readonly LiveEvent[]): readonly LiveEvent[] {
-    const found = new Set<LiveEvent>()
-    for (const client of this.#joined) for (const event of client.undecided(events)) found.add(event)
-    return [...found]
-  }
-
   async #learn(events: readonly LiveEvent[]): Promise<void> {
     if (await this.#names.learn(events)) return
     // Somebody may have wanted what nobody knows the flow of.
@@ -252,20 +253,11 @@ export class LiveEvents {
     }
   }
 
-  async #publish({ events, ids }: TailBatch, tail: EventTail): Promise<void> {
-    const shared = new Map<string, Uint8Array | null>()
-    const sharedBy = (client: Subscriber): Uint8Array | null => {
-      let chunk = shared.get(client.filter.key)
-      if (chunk === undefined) {
-        const text = events.map((event, index) => (client.wants(event) ? eventText(ids[index]!, event) : '')).join('')
-        chunk = text === '' ? null : encoded(text)
-        shared.set(client.filter.key, chunk)
-      }
-      return chunk
-    }
-    const last = ids.at(-1)!
+  async #publish({ events, texts, id }: TailBatch, tail: EventTail): Promise<void> {
+    const chunks = new Map<string, Uint8Array>()
+    for (const [key, text] of texts) chunks.set(key, encoded(text))
     await this.#each(this.#joined, (client) => {
-      if (client.isShared) client.sendShared(sharedBy(client), last)
+      if (client.isShared) client.sendShared(chunks.get(client.filter.key) ?? null, id)
       else {
         client.sendOwn(events)
         client.joinAt(tail.position)

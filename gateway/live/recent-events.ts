@@ -20,10 +20,11 @@ export class RecentEvents {
 
   add(event: LiveEvent): void {
     this.#events.push(event)
-    this.#bytes += event.json.length
+    this.#bytes += event.sizeBytes
+    event.keepBytes()
     while (this.#events.length - this.#first > this.#maxEvents || this.#bytes > this.#maxBytes) {
       const oldest = this.#events[this.#first++]!
-      this.#bytes -= oldest.json.length
+      this.#bytes -= oldest.sizeBytes
       this.#floor[oldest.partition] = oldest.offset + 1
     }
     if (this.#first * 2 < this.#events.length) return

@@ -1,5 +1,6 @@
 /** One client of the stream: where it stands, what it wants, and what it is sent. */
 import { type EventFilter, passesButForFlow } from './event-filter.ts'
+import { encoded, eventText } from './event-text.ts'
 import type { FlowNames } from './flow-names.ts'
 import type { LiveEvent } from './live-event.ts'
 import type { Outlet } from './outlet.ts'
@@ -7,14 +8,6 @@ import { positionId, type StreamPosition, samePosition } from './stream-position
 
 /** Why a client has to look at the state anew instead of following on. */
 export type SnapshotReason = 'slow_client' | 'too_old' | 'too_far_behind' | 'beyond_end' | 'other_log' | 'flow_unknown'
-
-const encoder = new TextEncoder()
-
-export const encoded = (text: string): Uint8Array => encoder.encode(text)
-
-export function eventText(id: string, event: LiveEvent): string {
-  return `id: ${id}\ndata: ${event.json}\n\n`
-}
 
 export class Subscriber {
   readonly filter: EventFilter

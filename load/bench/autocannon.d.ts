@@ -10,6 +10,8 @@ declare module 'autocannon' {
     readonly duration?: number
     /** Requests, all connections together. */
     readonly amount?: number
+    /** Seconds for an answer; default 10. */
+    readonly timeout?: number
   }
   export interface Result {
     readonly '2xx': number

@@ -46,6 +46,7 @@ async function load({ url, child }: BeamlineProcess, way: Way, runs: number): Pr
     body: Array.from({ length: lines }, () => line).join('\n'),
     connections,
     amount: runs / lines,
+    timeout: 60,
   })
   const refused = result.non2xx + result.errors
   if (refused > 0) throw new Error(`${refused} of ${runs / lines} requests were refused or broken; expected none`)
