@@ -33,7 +33,7 @@ export async function openControlSocket(folder: string, environment: Environment
   rmSync(path, { force: true })
   const ending = new AbortController()
   const sockets = new Set<Socket>()
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer((socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
@@ -79,7 +79,7 @@ function serve(socket: Socket, environment: Environment, ending: AbortSignal): v
     if (end < 0 && text.length <= MAX_REQUEST_BYTES) return
     socket.off('data', onData)
     cancel()
-    // keeps reading, so that its end is noticed
+    // keeps reading, so that its end is noticed: it is closed then, and nobody waits for the answer
     socket.resume()
     void answer(socket, end < 0 ? '' : text.slice(0, end), environment, ending)
   }

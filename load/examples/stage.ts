@@ -24,7 +24,7 @@ export interface Order {
 }
 
 const DOCS = new URL('../../docs/examples/', import.meta.url)
-const RUNS_WITHIN_MS = 120_000
+const RUNS_WITHIN_MS = 300_000
 const POLL_MS = 50
 const ENDED: readonly string[] = ['completed', 'failed', 'cancelled', 'timed_out']
 
@@ -136,7 +136,7 @@ export class Stage {
     return run!
   }
 
-  /** Waits for the end of a run. @throws {Error} after two minutes */
+  /** Waits for the end of a run. @throws {Error} after five minutes */
   async ended<O>(runId: string): Promise<RunOf<O>> {
     return this.eventually(`run ${runId} has ended`, async () => {
       const run = await this.find(runId)
@@ -154,7 +154,7 @@ export class Stage {
     }
   }
 
-  /** Asks until the answer is not `null`. @throws {Error} after two minutes */
+  /** Asks until the answer is not `null`. @throws {Error} after five minutes */
   async eventually<T>(what: string, ask: () => Promise<T | null>): Promise<T> {
     for (const until = performance.now() + RUNS_WITHIN_MS; performance.now() < until; await pause(POLL_MS)) {
       const answer = await ask()

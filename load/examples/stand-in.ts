@@ -17,7 +17,7 @@ export class StandIn {
     this.url = url
   }
 
-  /** Resolves when it listens. @throws {Error} if it ends before, or takes longer than a minute */
+  /** Resolves when it listens. @throws {Error} if it ends before, or takes longer than two minutes */
   static async start(script: URL, args: readonly string[] = []): Promise<StandIn> {
     const path = fileURLToPath(script)
     const child = spawn(process.execPath, [path, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })

@@ -10,6 +10,8 @@ export interface ApiResponse {
 
 export interface Submission {
   readonly flow: string
+  /** Default: the latest. */
+  readonly version?: number
   readonly input: unknown
   readonly idempotency_key?: string
   readonly sticky_key?: string

@@ -35,7 +35,7 @@ await describeWithKafka('the recipe for Kafka', (kafka) => {
       BEAMLINE_KAFKA_BROKERS: kafka.bootstrap.join(','),
       BEAMLINE_KAFKA_PREFIX: prefix,
     }
-    beamline = await BeamlineProcess.start({ dataFolder: folder, port: await freePort(), env, readyWithinMs: 90_000 })
+    beamline = await BeamlineProcess.start({ dataFolder: folder, port: await freePort(), env, readyWithinMs: 120_000 })
     client = new ApiClient(beamline.url)
     await client.publish(greet)
   })

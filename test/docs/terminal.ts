@@ -3,7 +3,7 @@
  *
  * Fenced blocks of `sh` are typed, in order, into one shell. A word after `sh` says what is different:
  * `server` and `follow` go on in a terminal of their own until the document ends or stops them; `fails` ends with an exit code other than 0;
- * `elsewhere` is run by another test.
+ * `again` only looks, and is typed until it shows what is expected; `elsewhere` is run by another test.
  * A block of `text` shows lines of what the block before it printed, in order, `text follow` of what is being followed; `…` stands for
  * anything, and lines may be left out.
  */
@@ -14,7 +14,7 @@ import { join } from 'node:path'
 import { freePort } from '../../load/process/free-ports.ts'
 import { ROOT } from './documents.ts'
 
-export type Manner = 'typed' | 'server' | 'follow' | 'fails' | 'elsewhere'
+export type Manner = 'typed' | 'server' | 'follow' | 'fails' | 'again' | 'elsewhere'
 export interface Block {
   readonly kind: 'sh' | 'text'
   readonly manner: Manner
@@ -22,8 +22,9 @@ export interface Block {
   readonly line: number
 }
 
-const MANNERS: readonly string[] = ['server', 'follow', 'fails', 'elsewhere']
-const BLOCK_WITHIN_MS = 60_000
+const MANNERS: readonly string[] = ['server', 'follow', 'fails', 'again', 'elsewhere']
+const BLOCK_WITHIN_MS = 180_000
+const FOLLOWED_WITHIN_MS = 60_000
 const ENDED = '__ended__'
 const FAILED = '__failed__'
 
@@ -72,6 +73,8 @@ export class Terminal {
   readonly #others: ChildProcess[] = []
   #output = ''
   #followed = ''
+  /** That was typed last. */
+  #typed: Block | null = null
 
   private constructor(folder: string, port: number) {
     this.#folder = folder
@@ -94,6 +97,7 @@ export class Terminal {
 
   /** Types a block and waits until it has ended; one that goes on until it has something to show. @throws {Error} with the output */
   async type(block: Block): Promise<void> {
+    this.#typed = block
     const text = block.text
       .replaceAll('localhost:8080', `127.0.0.1:${this.#port}`)
       .replaceAll('--port 8080', `--port ${this.#port}`)
@@ -101,7 +105,7 @@ export class Terminal {
     if (block.manner === 'follow') {
       this.#followed = ''
       this.#collect(this.#beside(text), (more) => (this.#followed += more))
-      return
+      return this.#until(() => this.#followed !== '', block)
     }
     this.#output = ''
     this.#shell.stdin!.write(`${text}\nprintf '\\n${ENDED}\\n'\n`)
@@ -114,6 +118,10 @@ export class Terminal {
   async compare(block: Block): Promise<void> {
     const missing = (): string | null =>
       missingLine(block.manner === 'follow' ? this.#followed : this.#output, block.text)
+    if (this.#typed?.manner === 'again') {
+      const until = performance.now() + FOLLOWED_WITHIN_MS
+      while (missing() !== null && performance.now() < until) await this.type(this.#typed)
+    }
     await this.#until(() => missing() === null, block).catch(() => {
       throw this.#wrong(block, `there is no line '${missing()}'`)
     })
@@ -165,7 +173,8 @@ export class Terminal {
   }
 
   async #until(done: () => boolean, block: Block): Promise<void> {
-    const until = performance.now() + (block.kind === 'sh' ? BLOCK_WITHIN_MS : 10_000)
+    const until =
+      performance.now() + (block.kind === 'sh' ? BLOCK_WITHIN_MS : block.manner === 'follow' ? FOLLOWED_WITHIN_MS : 0)
     while (!done()) {
       if (performance.now() > until) throw this.#wrong(block, 'it took too long')
       await pause()

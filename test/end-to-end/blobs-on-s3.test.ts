@@ -45,7 +45,7 @@ it('keeps payloads and blobs in the bucket, over a restart', async () => {
   const client = createClient({ url: beamline.url! })
   await client.publishFlow({ body: 'flow: pass\nsteps:\n  - { id: copy, type: echo, with: "${input}" }\n' })
   const input = { text: 'y'.repeat(200_000) }
-  const run = await client.submitRun({ body: { flow: 'pass', input }, query: { wait: '30s' } })
+  const run = await client.submitRun({ body: { flow: 'pass', input }, query: { wait: '60s' } })
   expect(run.status).toBe('completed')
   const { hash } = await client.putBlob({ body: Buffer.from('in the bucket'), contentType: 'text/plain' })
   await beamline.close()

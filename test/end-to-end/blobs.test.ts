@@ -2,6 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -28,28 +30,51 @@ output:
 const items = Array.from({ length: 3_000 }, (_, n) => ({ n, text: `item ${n} of them` }))
 const input = { name: 'large', items }
 
+/** What a step asks until it is open. */
+let open = false
+const gate = createServer((_request, response) => response.writeHead(open ? 200 : 503).end())
+
+/** The flow under another name, with a step before its last one that goes on once the gate is open. */
+const gated = (name: string): string => {
+  const url = `http://127.0.0.1:${(gate.address() as AddressInfo).port}/`
+  return FLOW.replace('flow: large', `flow: ${name}`)
+    .replace('    after: [copy]', '    after: [gate]')
+    .replace(
+      '  - id: look',
+      `  - id: gate
+    type: http
+    after: [copy]
+    with: { url: "${url}" }
+    retry: { attempts: 100, backoff: fixed, base: 300ms, jitter: 0 }
+  - id: look`,
+    )
+}
+
 let folder: string
 let beamline: BeamlineNode
 let client: Client
 
 const start = async (): Promise<void> => {
-  beamline = await startBeamline({ dataFolder: folder, port: 0 })
+  beamline = await startBeamline({ dataFolder: folder, port: 0, blocks: { egress: { allow: ['127.0.0.1'] } } })
   client = createClient({ url: beamline.url! })
 }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'blobs-'))
+  await new Promise<void>((resolve) => gate.listen(0, '127.0.0.1', resolve))
   await start()
   await client.publishFlow({ body: FLOW })
 })
 
 afterAll(async () => {
   await beamline.close()
+  gate.closeAllConnections()
+  gate.close()
   await rm(folder, { recursive: true })
 })
 
 it('passes large inputs and outputs through references', async () => {
-  const run = await client.submitRun({ body: { flow: 'large', input }, query: { wait: '30s' } })
+  const run = await client.submitRun({ body: { flow: 'large', input }, query: { wait: '60s' } })
   if (!('steps' in run)) throw new Error(`the run has not ended: ${run.status}`)
   expect(run.status).toBe('completed')
   expect(run.input).toEqual(input)
@@ -74,16 +99,15 @@ async function everyEvent(): Promise<string> {
 }
 
 it('goes on with them after a restart', async () => {
-  const flow = FLOW.replace('flow: large', 'flow: slow')
-    .replace('    after: [copy]', '    after: [pause]\n')
-    .replace('  - id: look', '  - id: pause\n    type: wait\n    after: [copy]\n    with: { for: 2s }\n  - id: look')
-  await client.publishFlow({ body: flow })
+  open = false
+  await client.publishFlow({ body: gated('slow') })
   const { run_id } = await client.submitRun({ body: { flow: 'slow', input } })
   await expect
     .poll(async () => (await client.getRun({ params: { run_id } }).catch(() => null))?.steps[0]?.status)
     .toBe('completed')
   await beamline.close()
   await start()
+  open = true
   await expect.poll(async () => (await client.getRun({ params: { run_id } })).status).toBe('completed')
   const { output } = await client.getRun({ params: { run_id } })
   expect(output).toEqual({ all: items, look: { first: items[0], name: 'large' } })
@@ -160,19 +184,17 @@ it('keeps nothing of an upload that breaks off', async () => {
 })
 
 it('a run whose payload is lost fails, and nothing else does', async () => {
-  await client.publishFlow({
-    body: FLOW.replace('flow: large', 'flow: lost')
-      .replace('    after: [copy]\n', '    after: [pause]\n')
-      .replace('  - id: look', '  - id: pause\n    type: wait\n    after: [copy]\n    with: { for: 2s }\n  - id: look'),
-  })
+  open = false
+  await client.publishFlow({ body: gated('lost') })
   const { run_id } = await client.submitRun({ body: { flow: 'lost', input: { ...input, name: 'lost' } } })
   const run = () => client.getRun({ params: { run_id } }).catch(() => null)
   await expect.poll(async () => (await run())?.steps[0]?.status).toBe('completed')
   await beamline.close()
   await rm(join(folder, 'blobs', 'default'), { recursive: true })
   await start()
+  open = true
   await expect.poll(async () => (await run())?.status).toBe('failed')
   expect(JSON.stringify((await run())!.error)).toContain('BLOB_NOT_FOUND')
-  const other = await client.submitRun({ body: { flow: 'large', input }, query: { wait: '30s' } })
+  const other = await client.submitRun({ body: { flow: 'large', input }, query: { wait: '60s' } })
   expect(other.status).toBe('completed')
 })

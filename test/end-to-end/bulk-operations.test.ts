@@ -14,8 +14,8 @@ import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import { sourceOf, verifyHistory } from '../../topology/verify/verify-history.ts'
 
 const ITEMS = 10_000
-/** So that an operation takes 2 s: long enough to be struck half-way. */
-const RATE = 5_000
+/** So that an operation takes 10 s: long enough to be struck half-way, on a slow machine too. */
+const RATE = 1_000
 
 const WAITS = 'flow: waits\nsteps:\n  - id: nap\n    type: wait\n    with: { for: 1h }\n'
 const FAILS = 'flow: fails\nsteps:\n  - id: bad\n    type: fail\n    with: { code: NOT_YET, message: "no" }\n'
@@ -59,7 +59,7 @@ async function submit(flow: string, document: string, status: string): Promise<v
 }
 
 async function untilCount(path: string, count: (body: { [name: string]: unknown }) => number): Promise<void> {
-  const options = { timeout: 30_000, interval: 50 }
+  const options = { timeout: 120_000, interval: 50 }
   await vi.waitFor(async () => expect(count((await client.call('GET', path)).body)).toBe(ITEMS), options)
 }
 
@@ -71,7 +71,7 @@ async function killHalfWay(
   const begun = await client.call('POST', '/api/v1/operations', { action, query, rate_per_s: RATE })
   expect(begun).toMatchObject({ status: 202, body: { matched: ITEMS, repeated: false } })
   const id = String(begun.body.operation_id)
-  const options = { timeout: 20_000, interval: 10 }
+  const options = { timeout: 60_000, interval: 10 }
   await vi.waitFor(async () => expect((await show(id)).done ?? 0).toBeGreaterThan(ITEMS * 0.4), options)
   const killedAtMs = Date.now()
   await beamline.kill()
@@ -159,7 +159,7 @@ test(`a replay of ${ITEMS} dead letters is killed half-way: each is replayed onc
   expect(await show(id)).toMatchObject({ matched: ITEMS, done: ITEMS, skipped: 0, failed: 0 })
   // what was replayed has failed again by now
   const failed = async () => (await client.call('GET', '/api/v1/runs/counts?flow=fails&status=failed')).body.total
-  await vi.waitFor(async () => expect(await failed()).toBe(2 * ITEMS), { timeout: 60_000, interval: 100 })
+  await vi.waitFor(async () => expect(await failed()).toBe(2 * ITEMS), { timeout: 120_000, interval: 100 })
   await beamline.stop()
 
   const events = eventsOf(dataFolder)

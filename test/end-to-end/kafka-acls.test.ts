@@ -152,7 +152,7 @@ await describeWithCluster(
       const client = new ApiClient(beamline.url!)
       try {
         await client.publish(FLOW)
-        const { body } = await client.call('POST', '/api/v1/runs?wait=30s', { flow: 'two', input: { n: 7 } })
+        const { body } = await client.call('POST', '/api/v1/runs?wait=60s', { flow: 'two', input: { n: 7 } })
         return { output: body['output'], lines: lines.join('') }
       } finally {
         await client.close()

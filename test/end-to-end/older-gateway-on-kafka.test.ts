@@ -35,7 +35,7 @@ await describeWithKafka('on Kafka', (kafka) => {
       ...(roles.includes('gateway') ? {} : { BEAMLINE_HEALTH_PORT: String(port) }),
     }
     const dataFolder = join(folder, roles.slice(0, 5))
-    const started = await BeamlineProcess.start({ dataFolder, port, env, readyWithinMs: 90_000 })
+    const started = await BeamlineProcess.start({ dataFolder, port, env, readyWithinMs: 120_000 })
     processes.push(started)
     return started
   }
@@ -125,7 +125,7 @@ await describeWithKafka('on Kafka', (kafka) => {
     ]
     expect((await call('POST', '/api/v1/flows', { flow: 'traced', steps })).status).toBeLessThan(300)
     const traceId = 'a'.repeat(31).concat('3')
-    const { body } = await call('POST', '/api/v1/runs?wait=30s', { flow: 'traced', input: {} }, traceparent(traceId))
+    const { body } = await call('POST', '/api/v1/runs?wait=60s', { flow: 'traced', input: {} }, traceparent(traceId))
     expect(body.status).toBe('completed')
     server.close()
     const runId = body.run_id as RunId

@@ -31,7 +31,7 @@ await describeWithPostgres('a whole process with its read model on Postgres', (p
     const client = new ApiClient(beamline.url!)
     try {
       await client.publish(FLOW)
-      const run = await client.call('POST', '/api/v1/runs?wait=20s', { flow: 'hello' })
+      const run = await client.call('POST', '/api/v1/runs?wait=60s', { flow: 'hello' })
       expect(run).toMatchObject({ status: 200, body: { status: 'completed', steps: [{ step_id: 'a' }] } })
       const page = await client.call('GET', '/api/v1/runs?flow=hello')
       expect(page.body).toMatchObject({ runs: [{ run_id: run.body.run_id }], next: null })
@@ -90,7 +90,11 @@ await describeWithKafka('roles on Kafka with the read model on Postgres', (kafka
         const asked = Array.from({ length: count }, (_, index) =>
           (index % 2 === 0 ? one : two).call('POST', '/api/v1/runs?wait=60s', { flow: 'hello' }),
         )
-        for (const { body } of await Promise.all(asked)) expect(body.status).toBe('completed')
+        // who projects now may still have to find out that the other one is gone
+        for (const { body } of await Promise.all(asked)) {
+          const status = async () => (await one.run(String(body.run_id))).body.status
+          await expect.poll(status, { timeout: 120_000 }).toBe('completed')
+        }
       }
       await runs(20)
       await projectors[0]!.kill()

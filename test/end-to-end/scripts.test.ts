@@ -83,7 +83,7 @@ async function cli(...args: string[]): Promise<{ code: number; out: string; err:
 test('a flow with them gives what it should, and the console is in the log', async () => {
   expect(await call('POST', '/api/v1/flows', FLOW, 'application/yaml')).toMatchObject({ status: 201 })
   const input = { title: 'Order 7', lines: [{ sku: 'a', qty: 30 }] }
-  const run = await call('POST', '/api/v1/runs?wait=30s', JSON.stringify({ flow: 'clean-up', input }))
+  const run = await call('POST', '/api/v1/runs?wait=60s', JSON.stringify({ flow: 'clean-up', input }))
   expect(run.body).toMatchObject({
     status: 'completed',
     output: { name: 'order-7', lines: [{ article: 'a', boxes: 3 }] },

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { flowChanges, flowDiffText } from '../../gateway/flow-diff.ts'
 import type { Json } from '../../schemas/json.ts'
+import { fc } from '../support/fast-check.ts'
 
 const flow = (...ids: string[]): Json => ({ flow: 'f', steps: ids.map((id) => ({ id, type: 'echo' })) })
 

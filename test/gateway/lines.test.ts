@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { linesOf } from '../../gateway/lines.ts'
+import { fc } from '../support/fast-check.ts'
 
 describe('linesOf', () => {
   it('knows of each line of a body of ASCII what it says, and of no line of any other', () => {

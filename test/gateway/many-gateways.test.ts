@@ -100,8 +100,8 @@ describe('two gateways', () => {
       expect(new Map(published.map(({ version, hash }) => [version, hash]))).toEqual(hashes)
     }
     for (const gateway of [one, two]) {
-      const { versions: known } = (await gateway.app.inject('/api/v1/flows/race')).json() as { versions: number[] }
-      expect(known).toEqual(versions)
+      const known = async () => (await gateway.app.inject('/api/v1/flows/race')).json() as { versions: number[] }
+      await expect.poll(known).toMatchObject({ versions })
     }
   })
 

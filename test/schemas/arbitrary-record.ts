@@ -1,6 +1,6 @@
 /** Arbitrary values of an Avro type, found from its schema. */
 import type avsc from 'avsc'
-import fc from 'fast-check'
+import { fc } from '../support/fast-check.ts'
 
 interface Shape {
   readonly type: string

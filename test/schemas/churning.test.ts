@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ChurningMap, ChurningSet } from '../../schemas/churning.ts'
+import { fc } from '../support/fast-check.ts'
 
 const keys = fc.integer({ min: 0, max: 40 })
 const steps = fc.array(

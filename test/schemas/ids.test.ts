@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   homeOf,
@@ -10,6 +9,7 @@ import {
   placementOf,
   type TenantId,
 } from '../../schemas/ids.ts'
+import { fc } from '../support/fast-check.ts'
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff })
 

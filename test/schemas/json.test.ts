@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Json, toJsonText, toJsonTextUnescaped } from '../../schemas/json.ts'
+import { fc } from '../support/fast-check.ts'
 
 const long = fc.constantFrom(
   'y'.repeat(4_096),

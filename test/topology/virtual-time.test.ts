@@ -1,7 +1,7 @@
-import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { realEnvironment } from '../../connectors/environment.ts'
 import { VirtualTime } from '../../topology/virtual-time.ts'
+import { fc } from '../support/fast-check.ts'
 
 const START = 1_893_456_000_000
 

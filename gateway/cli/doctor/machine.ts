@@ -121,7 +121,7 @@ function listenError(host: string, port: number): Promise<string | null> {
   })
 }
 
-const ANSWER_WITHIN_MS = 2_000
+const ANSWER_WITHIN_MS = 10_000
 
 async function healthAt(
   host: string,

@@ -23,7 +23,7 @@ export interface NightlyReportResult {
 }
 
 const DAY = '2026-11-20'
-const NIGHT_MS = 4_000
+const NIGHT_MS = 15_000
 const LOGIN = ['reports', 'correct-horse'] as const
 
 export const nightlyReport: Example<NightlyReportResult> = {

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Log, LogRecord, TaskLog } from '../../../topology/log/port.ts'
+import { fc } from '../../support/fast-check.ts'
 import { entry, type LogHarness, pollAll, readAll, record, request, restore, texts, until } from './harness.ts'
 
 export function tasks(harness: () => LogHarness, opened: (log: Log) => Log): void {

@@ -150,12 +150,13 @@ describe('a bucket that does not answer', () => {
     ['putNote', (store) => store.putNote('round-1', 'x')],
     ['removeUnlessStoredSince', (store, hash) => store.removeUnlessStoredSince(tenant, hash, 1)],
   ])('%s is given up, and says why', async (_name, ask) => {
-    const store = await S3Bucket.open(optionsOf({ prefix: 'silent/', silentMs: 1_500 }), realEnvironment)
-    const { hash } = await store.put(tenant, chunks(Buffer.from('x')), { type: null, maxBytes: 10 })
+    const patient = await S3Bucket.open(optionsOf({ prefix: 'silent/' }), realEnvironment)
+    const { hash } = await patient.put(tenant, chunks(Buffer.from('x')), { type: null, maxBytes: 10 })
+    const store = await S3Bucket.open(optionsOf({ prefix: 'silent/', silentMs: 3_000 }), realEnvironment)
     onRequest = silent
     await expect(ask(store, hash)).rejects.toMatchObject({
       code: 'BLOBS_UNAVAILABLE',
-      message: expect.stringMatching(/nothing was heard for 1500 ms/),
+      message: expect.stringMatching(/nothing was heard for 3000 ms/),
     })
   })
 })

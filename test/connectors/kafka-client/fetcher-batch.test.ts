@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { committedBatches, readBatches } from '../../../connectors/kafka-client/fetcher-batch.ts'
 import type { AbortedTransaction } from '../../../connectors/kafka-client/requests/fetch.ts'
+import { fc } from '../../support/fast-check.ts'
 import { dataBatch, markerBatch, recordOf } from './batches.ts'
 
 type Step =

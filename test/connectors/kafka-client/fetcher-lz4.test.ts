@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { unpackLz4 } from '../../../connectors/kafka-client/fetcher-lz4.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82])
 const END = Buffer.alloc(4)

@@ -1,9 +1,9 @@
 import { zstdCompressSync } from 'node:zlib'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { KafkaRecord, StoredRecord } from '../../../connectors/kafka-client/contract.ts'
 import { readBatches } from '../../../connectors/kafka-client/fetcher-batch.ts'
 import { BatchReader } from '../../../connectors/kafka-client/fetcher-records.ts'
+import { fc } from '../../support/fast-check.ts'
 import { dataBatch, recordOf, sealed } from './batches.ts'
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each))

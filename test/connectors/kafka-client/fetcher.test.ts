@@ -28,6 +28,9 @@ function readUntil(feed: Feed, done: (values: readonly string[]) => boolean): Pr
   })
 }
 
+/** A long poll that outlasts every test: who waits for its end does not pass. */
+const LONG_MS = 3_600_000
+
 const count = (wanted: number) => (values: readonly string[]) => values.length >= wanted
 
 await describeWithKafka('a fetcher', (kafka) => {
@@ -51,13 +54,11 @@ await describeWithKafka('a fetcher', (kafka) => {
   it('gives what is appended while it waits, soon', async () => {
     const topic = kafka.unique('soon')
     await createTopic(client, topic, 1)
-    const feed = fetcherWith({ maxWaitMs: 20_000 }).add({ topic, partition: 0 }, 0)
+    const feed = fetcherWith({ maxWaitMs: LONG_MS }).add({ topic, partition: 0 }, 0)
     await client.append([record(topic, 0, 'first')])
     await readUntil(feed, count(1))
-    const began = performance.now()
     await client.append([record(topic, 0, 'second')])
     expect(await readUntil(feed, count(1))).toEqual(['second'])
-    expect(performance.now() - began).toBeLessThan(2_000)
     expect([feed.position, feed.stableEnd]).toEqual([2, 2])
   })
 
@@ -65,13 +66,11 @@ await describeWithKafka('a fetcher', (kafka) => {
     const topic = kafka.unique('added')
     await createTopic(client, topic, 6)
     await client.append(Array.from({ length: 6 }, (_, partition) => record(topic, partition, `p${partition}`)))
-    const fetcher = fetcherWith({ maxWaitMs: 20_000 })
-    const began = performance.now()
+    const fetcher = fetcherWith({ maxWaitMs: LONG_MS })
     for (let partition = 0; partition < 6; partition++) {
       const feed = fetcher.add({ topic, partition }, 0)
       expect(await readUntil(feed, count(1))).toEqual([`p${partition}`])
     }
-    expect(performance.now() - began).toBeLessThan(5_000)
   })
 
   it('reads other partitions on while one is not polled, and that one later from where it was', async () => {

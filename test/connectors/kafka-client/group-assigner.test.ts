@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AssigneeState, type Division, divide } from '../../../connectors/kafka-client/group-assigner.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `t/${index}`)
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FrameReader } from '../../../connectors/kafka-client/socket-frames.ts'
+import { fc } from '../../support/fast-check.ts'
 
 function reader() {
   const frames: Buffer[] = []

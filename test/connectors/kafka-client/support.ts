@@ -1,6 +1,11 @@
 import { realEnvironment } from '../../../connectors/environment.ts'
 import { connectKafka } from '../../../connectors/kafka-client/client.ts'
-import type { KafkaClient, KafkaOptions, KafkaRecord } from '../../../connectors/kafka-client/contract.ts'
+import type {
+  KafkaClient,
+  KafkaClientError,
+  KafkaOptions,
+  KafkaRecord,
+} from '../../../connectors/kafka-client/contract.ts'
 
 export function connect(brokers: readonly string[], options: Partial<KafkaOptions> = {}): Promise<KafkaClient> {
   return connectKafka({ brokers, clientId: 'test', ...options }, realEnvironment)
@@ -14,8 +19,21 @@ export async function createTopic(
 ): Promise<void> {
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }))
   await client.admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: false })
+  await untilKnown(client, topic, numPartitions)
+}
+
+/** Resolves once a topic that was created is known to the brokers, which on a busy machine may take longer than the client bears with. */
+export async function untilKnown(client: KafkaClient, topic: string, numPartitions: number): Promise<void> {
   const partitions = Array.from({ length: numPartitions }, (_, partition) => ({ topic, partition }))
-  await client.listOffsets(partitions, 'end')
+  const isKnown = (): Promise<boolean> =>
+    client.listOffsets(partitions, 'end').then(
+      () => true,
+      (error: KafkaClientError) => {
+        if (error.code === 'UNKNOWN_TOPIC') return false
+        throw error
+      },
+    )
+  for (let tries = 1; !(await isKnown()); tries++) if (tries === 30) throw new Error(`topic ${topic} is not known`)
 }
 
 export function record(topic: string, partition: number, value: string | Uint8Array): KafkaRecord {

@@ -166,7 +166,7 @@ await describeWithKafka('transactions', (kafka) => {
     await producer.close()
     const { stdout } = await kafka.tool(CONSOLE_CONSUMER, [
       ...['--bootstrap-server', kafka.bootstrap[0]!, '--topic', seen, '--from-beginning', '--max-messages', '2'],
-      ...['--isolation-level', 'read_committed', '--timeout-ms', '20000', '--property', 'print.headers=true'],
+      ...['--isolation-level', 'read_committed', '--timeout-ms', '60000', '--property', 'print.headers=true'],
     ])
     const lines = stdout.split('\n').filter((line) => line.startsWith('name:'))
     expect(lines).toEqual(['name:x\tfirst', `name:x\t${packed}`])

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { crc32c, portableCrc32c } from '../../../connectors/kafka-client/crc32c.ts'
 import { Reader, varintSize, Writer } from '../../../connectors/kafka-client/wire.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const read = (writer: Writer) => new Reader(Buffer.from(writer.bytesWritten()))
 

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { BatchWriter, decodeBatch } from '../../../connectors/log-embedded/batch-codec.ts'
 import { ByteReader, ByteWriter } from '../../../connectors/log-embedded/bytes.ts'
 import { decodeEntries, writeEntry } from '../../../connectors/log-embedded/changelog-codec.ts'
 import type { LogRecord } from '../../../topology/log/port.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 80 }), fc.string({ maxLength: 200 }))
 const key = fc.oneof(fc.constantFrom('a', 'run-1', ''), text)

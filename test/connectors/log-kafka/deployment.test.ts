@@ -5,6 +5,7 @@ import { manageTopics } from '../../../connectors/log-kafka/topics-tool.ts'
 import type { Log } from '../../../topology/log/port.ts'
 import { entry, readAll, record, request, texts } from '../../conformance/log/harness.ts'
 import { describeWithKafka } from '../../support/kafka.ts'
+import { untilKnown } from '../kafka-client/support.ts'
 import { openTestLog, type TestOptions, testClient, testOptions } from './support.ts'
 
 await describeWithKafka('opening the log on Kafka', ({ bootstrap, unique }) => {
@@ -27,7 +28,7 @@ await describeWithKafka('opening the log on Kafka', ({ bootstrap, unique }) => {
   const createTopic = async (topic: string, numPartitions = 2, config: Readonly<Record<string, string>> = {}) => {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
     await client.admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions, configEntries }] })
-    await client.listOffsets([{ topic, partition: 0 }], 'end')
+    await untilKnown(client, topic, numPartitions)
   }
   const put = (topic: string, value: string) =>
     client.append([{ topic, partition: 0, key: Buffer.from('k'), value: Buffer.from(value), headers: [] }])

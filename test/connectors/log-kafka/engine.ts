@@ -57,7 +57,10 @@ export async function startEngine(log: Log, options: EngineOptions): Promise<Eng
     onTaskStopped: (taskId, error) => onTrouble?.(`task ${taskId} stopped`, error),
   })
   const waiting = new Map<string, (kind: string) => void>()
-  const readers = Array.from({ length: log.partitions }, (_, partition) => log.read('events', partition, 'end'))
+  // where the events end now, before there are any of ours
+  const readers = (await log.describe())
+    .filter(({ topic }) => topic === 'events')
+    .map(({ partition, nextOffset }) => log.read('events', partition, { offset: nextOffset }))
   let closed = false
   const follow = async (reader: LogReader): Promise<void> => {
     while (!closed) {

@@ -38,9 +38,12 @@ await describeWithKafka('runs on a Kafka that fails', ({ bootstrap, unique }) =>
     failing = true
     const ends: string[] = []
     await closedLoop(async (index) => ends.push(await insist(engine, index)), 300, 8)
+    // the slower the machine, the more goes with one request
+    const wanted = ['lose 0', 'lose 26', 'lose 28']
+    for (let index = 300; wanted.some((what) => !proxy.struck.has(what)); index++)
+      ends.push(await insist(engine, index))
     failing = false
     expect(new Set(ends)).toEqual(new Set(['RunCompleted']))
-    expect([...proxy.struck.keys()]).toEqual(expect.arrayContaining(['lose 0', 'lose 26', 'lose 28']))
     expect([...(await completions(log)).keys()]).toEqual([1])
     await engine.close()
     await log.close()

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { referenceOf, referTo, resolveIn } from '../../../connectors/log-kafka/references.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const large = fc.uint8Array({ minLength: 60, maxLength: 400 })
 const few = fc.uint8Array({ maxLength: 50 })

@@ -9,7 +9,8 @@ await describeWithKafka('runs on Kafka', ({ bootstrap, unique }) => {
     const prefix = `${unique('smoke')}.`
     for (const worker of ['first', 'second']) {
       const troubles: unknown[] = []
-      const log = await openTestLog(bootstrap, { prefix, partitions: 4 })
+      // so long that a busy broker answers before it is over
+      const log = await openTestLog(bootstrap, { prefix, partitions: 4, sessionTimeoutMs: 120_000 })
       const engine = await startEngine(log, { workerId: worker, onTrouble: (...trouble) => troubles.push(trouble) })
       const ends: string[] = []
       const result = await closedLoop(async (index) => ends.push(await engine.run(index)), 300, 32)

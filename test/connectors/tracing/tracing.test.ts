@@ -84,6 +84,12 @@ async function post(path: string, body: unknown, headers: { [name: string]: stri
   })
   return { status: response.status, ...((await response.json()) as object) } as Answer
 }
+/** Resolves once the API knows the end of the run: its span may be there before. */
+async function shown(runId: RunId): Promise<void> {
+  const status = async () => ((await (await fetch(`${node.url}/api/v1/runs/${runId}`)).json()) as Answer).status
+  await expect.poll(status).toBe('completed')
+}
+
 interface Answer {
   readonly status: number | string
   readonly run_id: RunId
@@ -205,6 +211,7 @@ describe('a run', () => {
     const within = await post(`/api/v1/runs/${failed.run_id}/rerun`, {}, headers)
     const other = await collector.find(({ spanId }) => spanId === spanIdOfRun(within.run_id))
     expect(other).toMatchObject({ traceId: TRACE, links: [{ traceId: before.traceId, spanId: before.spanId }] })
+    await shown(within.run_id)
     const elsewhere = { traceparent: `00-${OTHER_TRACE}-${CALLER}-01` }
     const last = await post(`/api/v1/runs/${within.run_id}/rerun`, {}, elsewhere)
     const isRequest = ({ name }: ReceivedSpan) => name === 'gateway.http.request'

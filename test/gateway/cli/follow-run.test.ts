@@ -1,5 +1,5 @@
 /** Connections that break in every way: no event is missed or given twice. */
-import * as fc from 'fast-check'
+
 import { expect, it } from 'vitest'
 import { realEnvironment } from '../../../connectors/environment.ts'
 import type { Api } from '../../../gateway/cli/api.ts'
@@ -7,6 +7,7 @@ import { CliError, EXIT } from '../../../gateway/cli/cli-error.ts'
 import { followRun } from '../../../gateway/cli/follow-run.ts'
 import type { RunEvent } from '../../../gateway/cli/run-events.ts'
 import type { Shell } from '../../../gateway/cli/shell.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const eventAt = (offset: number, last: number) =>
   ({ kind: offset === last ? 'RunCompleted' : 'StepStarted', position: `events/0/${offset}`, at_ms: 0 }) as RunEvent

@@ -11,6 +11,7 @@ const FLOWS = [
   'flow: broken\nsteps:\n  - { id: one, type: fail, with: { code: OUT_OF_STOCK } }\n',
   'flow: late\ndeadline: 50ms\nsteps:\n  - { id: one, type: wait, with: { for: 1h } }\n',
   'flow: endless\nsteps:\n  - { id: one, type: wait, with: { for: 1h } }\n',
+  'flow: long\nsteps:\n  - { id: nap, type: wait, with: { for: 1h } }\n  - { id: two, type: echo, after: [nap] }\n',
   'flow: short\nsteps:\n  - { id: nap, type: sleep, with: { ms: 400 } }\n  - { id: two, type: echo, after: [nap] }\n',
 ]
 
@@ -62,6 +63,13 @@ async function submitted(flow: string): Promise<string> {
   return (await beamline(['run', 'submit', flow, '-q'])).out.trim()
 }
 
+/** A run that the server knows, which may be a moment after it was submitted. */
+async function begun(flow: string): Promise<string> {
+  const id = await submitted(flow)
+  await expect.poll(async () => (await beamline(['run', 'show', id])).code).toBe(0)
+  return id
+}
+
 /** What stands on the screen in the end. */
 function lastPicture(text: string): string[] {
   const pictures = text.split('\u001b[J')
@@ -85,7 +93,7 @@ describe('in a pipe', () => {
   })
 
   it('a run that is cancelled meanwhile ends it with 5, as soon as it is', async () => {
-    const id = await submitted('endless')
+    const id = await begun('endless')
     const watching = beamline(['run', 'watch', id])
     await beamline(['run', 'cancel', id, '--reason', 'enough'])
     expect(await watching).toMatchObject({ code: 5, out: expect.stringMatching(/RunCancelled {2,}enough\n$/) })
@@ -101,7 +109,7 @@ describe('in a pipe', () => {
   })
 
   it('Ctrl-C ends it with 130 and leaves the run alone', async () => {
-    const id = await submitted('endless')
+    const id = await begun('endless')
     const stop = new AbortController()
     const watching = beamline(['run', 'watch', id], undefined, {}, stop.signal)
     stop.abort()
@@ -144,11 +152,12 @@ describe('on a terminal', () => {
 
   it('no line is wider than the terminal, also after it has become narrower', async () => {
     const screen = terminal(60)
-    const id = await submitted('short')
+    const id = await begun('long')
     const watching = beamline(['run', 'watch', id], screen)
     await expect.poll(() => screen.text.includes('running')).toBe(true)
     const before = screen.text.length
     screen.resize(20, 24)
+    await beamline(['run', 'cancel', id])
     await watching
     const after = withoutColours(screen.text.slice(before)).replaceAll(new RegExp(`${ESC}\\[[\\d?]*[A-Za-z]`, 'g'), '')
     for (const line of after.split('\n')) expect(line.replace('\r', '').length).toBeLessThanOrEqual(20)

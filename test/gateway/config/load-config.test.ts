@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, type ConfigSources, loadConfig } from '../../../gateway/config/load-config.ts'
 import { SETTING_NAMES, SETTINGS, type SettingName, variableOf } from '../../../gateway/config/settings.ts'
 import { configText, shownSettings } from '../../../gateway/config/show-config.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const file = (text: string) => ({ name: 'beamline.yaml', text })
 

@@ -72,21 +72,24 @@ describe('POST /api/v1/operations', () => {
     const first = (await get('/api/v1/runs?limit=1', headers)).runs[0].run_id
     const single = await world.call('POST', `/api/v1/runs/${first}/retry`, undefined, headers)
     expect(single.status).toBe(202)
-    await expect.poll(async () => (await get('/api/v1/runs/counts', headers)).total).toBe(7)
+    const failed = async () => (await get('/api/v1/runs/counts?status=failed', headers)).total
+    await expect.poll(failed).toBe(7)
     const { body } = await post({ action: 'retry', query: { accepted_to_ms: 9e12 } }, headers)
     const read = (rest = '') => get(`${OPERATIONS}/${body.operation_id}${rest}`, headers)
     await expect.poll(async () => (await read()).status).toBe('finished')
     expect(await read()).toMatchObject({ matched: 7, done: 6, skipped: 1, failed: 0 })
     expect((await read('/items?outcome=skipped')).items).toMatchObject([{ id: first, code: 'LETTER_NOT_OPEN' }])
     const { items } = await read('/items?outcome=done')
-    const began = await get(`/api/v1/runs/${items[0].new_run_id}`, headers)
-    expect(began).toMatchObject({ replay_of: items[0].id, replay_id: `retry-${items[0].id}` })
+    await expect
+      .poll(() => get(`/api/v1/runs/${items[0].new_run_id}`, headers))
+      .toMatchObject({ replay_of: items[0].id, replay_id: `retry-${items[0].id}` })
   })
 
   it('runs finished runs again, each with its input', async () => {
     const headers = await runs('echo', 5, 'reruns', 'completed')
     const { body } = await post({ action: 'rerun', query: { status: 'completed' } }, headers)
     await expect.poll(async () => (await get('/api/v1/runs/counts?status=completed', headers)).total).toBe(10)
+    await expect.poll(async () => (await get(`${OPERATIONS}/${body.operation_id}`, headers)).status).toBe('finished')
     const { items } = await get(`${OPERATIONS}/${body.operation_id}/items`, headers)
     expect(items).toHaveLength(5)
     for (const item of items) {
@@ -132,7 +135,7 @@ describe('POST /api/v1/operations', () => {
 
   it('keeps to its rate, and stops when it is told', async () => {
     const headers = await runs('nap', 20, 'stops', 'running')
-    const { body } = await post({ action: 'cancel', query: {}, rate_per_s: 4 }, headers)
+    const { body } = await post({ action: 'cancel', query: {}, rate_per_s: 0.5 }, headers)
     const read = () => get(`${OPERATIONS}/${body.operation_id}`, headers)
     await expect.poll(async () => (await read()).done ?? 0).toBeGreaterThan(0)
     const stop = () => world.call('POST', `${OPERATIONS}/${body.operation_id}/stop`, undefined, headers)

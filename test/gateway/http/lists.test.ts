@@ -24,6 +24,9 @@ beforeAll(async () => {
   for (const [name, flow, more] of submissions) {
     const { body } = await world.call('POST', '/api/v1/runs', { flow, input: {}, ...more })
     ids[name] = body.run_id
+    // one after the other, also by their times
+    const shown = async () => (await world.call('GET', `/api/v1/runs/${body.run_id}`)).body
+    await vi.waitFor(async () => expect((await shown()).accepted_at_ms).toBeLessThan(Date.now()), 60_000)
   }
   const settled = async () => {
     const { body } = await world.call('GET', '/api/v1/runs')
@@ -35,6 +38,8 @@ beforeAll(async () => {
   )
   const waiting = async () => (await list('waiting_for=retry')).body.runs.length
   await vi.waitFor(async () => expect(await waiting()).toBe(1), 60_000)
+  const letters = async () => (await world.call('GET', '/api/v1/dlq/letters?status=open')).body.letters
+  await vi.waitFor(async () => expect(await letters()).toHaveLength(1), 60_000)
 })
 afterAll(() => world.close())
 

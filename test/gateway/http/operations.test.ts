@@ -87,7 +87,7 @@ describe('topics', () => {
 describe('a node whose tasks are not there', () => {
   let idle: World
   beforeAll(async () => {
-    idle = await openWorld({ tasks: false, gateway: { replyTimeoutMs: 30, maxWaiting: 1 } })
+    idle = await openWorld({ tasks: false, gateway: { replyTimeoutMs: 3_000, maxWaiting: 1 } })
     await idle.publish('flow: greet\nsteps:\n  - id: hello\n    type: echo\n')
   })
   afterAll(() => idle.close())

@@ -71,7 +71,7 @@ describe('POST /api/v1/runs/:run_id/retry', () => {
       body: { error: { details: { code: 'RUN_NOT_FAILED', status: 'completed' } } },
     })
     const running = await start('slow', {})
-    expect((await post(running.run_id, 'retry')).body.error.message).toMatch(/has not ended/)
+    await expect.poll(async () => (await post(running.run_id, 'retry')).body.error?.message).toMatch(/has not ended/)
     const failed = await start('checked', { n: 3 })
     const filter = { letter_ids: [failed.letter_id] }
     const gone = await world.call('POST', '/api/v1/dlq/discard', { filter, reason: 'unwanted' })

@@ -239,8 +239,9 @@ describe('POST /api/v1/runs/:run_id/cancel', () => {
     await expect.poll(async () => (await world.call('GET', `/api/v1/runs/${body.run_id}`)).status).toBe(200)
     expect(await cancel()).toMatchObject({ status: 200, body: { run_id: body.run_id, status: 'cancelled' } })
     expect(await cancel()).toMatchObject({ status: 409, body: { error: { code: 'conflict' } } })
-    const shown = await world.call('GET', `/api/v1/runs/${body.run_id}`)
-    expect(shown.body).toMatchObject({ status: 'cancelled', cancel_reason: 'enough', steps: [{ status: 'cancelled' }] })
+    await expect
+      .poll(async () => (await world.call('GET', `/api/v1/runs/${body.run_id}`)).body)
+      .toMatchObject({ status: 'cancelled', cancel_reason: 'enough', steps: [{ status: 'cancelled' }] })
   })
 
   it('answers 404 for a run that nobody knows, and 400 for a field that nobody knows', async () => {

@@ -151,8 +151,9 @@ describe('GET /api/v1/stream', () => {
     })
     expect(new Set(client.parser.events.map(({ data }) => data['operation_id']))).toEqual(new Set([body.operation_id]))
     expect(progress().reduce((sum, { done }) => sum + Number(done), 0)).toBe(7)
-    const { body: metrics } = await world.call('GET', '/metrics')
-    expect(metrics).toContain('beamline_operation_items_total{action="cancel",outcome="done"} 7')
+    await expect
+      .poll(async () => (await world.call('GET', '/metrics')).body)
+      .toContain('beamline_operation_items_total{action="cancel",outcome="done"} 7')
     client.request.destroy()
   })
 

@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { EVENT_KINDS, type EventKind, eventJson } from '../../../gateway/live/event-json.ts'
 import { RECORDS } from '../../../schemas/records/index.ts'
 import { arbitraryOf } from '../../schemas/arbitrary-record.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const HIDDEN = new Set(['input', 'output', 'metadata', 'items'])
 const CHANGED = new Set([...HIDDEN, 'error', 'query', 'tenant', 'kind'])

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type EventFilter, eventFilter, passesButForFlow } from '../../../gateway/live/event-filter.ts'
 import { Interests } from '../../../gateway/live/interests.ts'
 import type { EventKind, LiveEvent } from '../../../gateway/live/live-event.ts'
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const KINDS = ['RunAccepted', 'StepSkipped', 'RunCompleted'] as const satisfies readonly EventKind[]
 const tenants = fc.constantFrom('a', 'b') as fc.Arbitrary<TenantId>

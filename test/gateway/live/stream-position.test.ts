@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { atOrBeyond, distance, logMark, parsePositionId, positionId } from '../../../gateway/live/stream-position.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const positions = fc.array(fc.nat({ max: 999_999_999_999_999 }), { minLength: 1, maxLength: 70 })
 

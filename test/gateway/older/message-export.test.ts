@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cell } from '../../../gateway/older/message-export.ts'
+import { fc } from '../../support/fast-check.ts'
 
 /** As spreadsheets read a cell. */
 function read(text: string): string {

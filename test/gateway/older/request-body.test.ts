@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { RequestError } from '../../../gateway/errors.ts'
 import { readOlder } from '../../../gateway/older/request-body.ts'
 import { DEFAULT_TENANT } from '../../../schemas/ids.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const NAMES = [
   'version',

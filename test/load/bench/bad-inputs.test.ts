@@ -19,6 +19,6 @@ test('bad inputs of every kind end with their declared codes; good steps beside 
   expect(memoryMb.last - memoryMb.first).toBeLessThan(100)
   for (const [group, { count, p50 }] of Object.entries(good)) {
     expect(count, group).toBeGreaterThan(3)
-    expect(p50, group).toBeLessThan(2_000)
+    expect(p50, group).toBeLessThan(20_000)
   }
 })

@@ -9,7 +9,7 @@ await describeWithKafka("the run's Kafka", (kafka) => {
     const created = await kafka.tool(TOPICS_TOOL, [...server, '--create', '--topic', topic, '--partitions', '1'])
     expect(created.stdout).toContain('Created topic')
     await kafka.tool(consoleProducer(kafka.version), [...server, '--topic', topic], { stdin: 'one\ntwo\n' })
-    const limits = ['--from-beginning', '--max-messages', '2', '--timeout-ms', '20000']
+    const limits = ['--from-beginning', '--max-messages', '2', '--timeout-ms', '60000']
     const read = await kafka.tool(CONSOLE_CONSUMER, [...server, '--topic', topic, ...limits])
     expect(read.stdout).toBe('one\ntwo\n')
   })

@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { control } from '../../../processors/control/control.ts'
 import { FLOWS } from '../../../processors/control/flows.ts'
 import type { TenantId } from '../../../schemas/ids.ts'
 import { toJsonText } from '../../../schemas/json.ts'
 import type { BeamlineRecord } from '../../../schemas/records/index.ts'
+import { fc } from '../../support/fast-check.ts'
 import { decide, TestState } from '../../support/outcome.ts'
 
 const tenant = 'acme' as TenantId

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { createOrderedKeys } from '../../../processors/dlq/ordered-keys.ts'
+import { fc } from '../../support/fast-check.ts'
 
 it('keeps the order, whatever is added and removed', () => {
   fc.assert(

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { chunkOf } from '../../../processors/dlq/pace.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const MOST = 200
 

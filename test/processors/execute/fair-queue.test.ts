@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { FairQueue } from '../../../processors/execute/fair-queue.ts'
+import { fc } from '../../support/fast-check.ts'
 
 interface Item {
   readonly tenant: string

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type FinishedRun, type Progress, ProgressTracker } from '../../../processors/execute/progress.ts'
 import { decodeProgress, encodeProgress, PROGRESS_TEXT_MAX_BYTES } from '../../../topology/log/progress-text.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const START: Progress = { next: 0, beyond: [] }
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { ExpiryQueue } from '../../../processors/ingest/expiry-queue.ts'
+import { fc } from '../../support/fast-check.ts'
 
 it('holds the rows that expire, oldest first, whatever comes and goes', () => {
   const changes = fc.array(fc.record({ key: fc.nat(20), row: fc.constantFrom(undefined, 0, 1) }), { maxLength: 200 })

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { control } from '../../../processors/control/control.ts'
 import { createDlq, type DlqOptions } from '../../../processors/dlq/dlq.ts'
@@ -11,6 +10,7 @@ import { newRunId, type RunId, type TenantId } from '../../../schemas/ids.ts'
 import { toJsonText } from '../../../schemas/json.ts'
 import type { BeamlineRecord } from '../../../schemas/records/index.ts'
 import type { AddOperationItems, ItemResult, StartOperation } from '../../../schemas/records/operations.ts'
+import { fc } from '../../support/fast-check.ts'
 import { driveTask, type Emitted, type TaskDriver } from '../../support/outcome.ts'
 import { DAY_MS, discard, dlqTask, filter, REPLY_TO, replay, runIdOf, runLetter, START_MS } from '../dlq/world.ts'
 

@@ -1,8 +1,9 @@
 /** What holds for any graph, whatever its steps do and in whatever order results arrive, once or more often. */
-import fc from 'fast-check'
+
 import { expect, it } from 'vitest'
 import type { EventRecord } from '../../../schemas/records/index.ts'
 import type { AttemptFinished } from '../../../schemas/records/result.ts'
+import { fc } from '../../support/fast-check.ts'
 import { ended, RUN, type Running, type Scenario, scenario } from './scenario.ts'
 
 interface Node {

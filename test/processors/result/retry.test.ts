@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isRetried, MAX_WAIT_MS, retryDelayMs } from '../../../processors/result/retry.ts'
 import { drawnNumber } from '../../../processors/result/run-random.ts'
 import type { RetryPolicy } from '../../../schemas/flow/model.ts'
+import { fc } from '../../support/fast-check.ts'
 import { attemptError } from './scenario.ts'
 
 const policy: RetryPolicy = {

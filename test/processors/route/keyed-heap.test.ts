@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createKeyedHeap } from '../../../processors/route/keyed-heap.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const change = fc.record({ key: fc.integer({ min: 0, max: 30 }), value: fc.integer({ min: 0, max: 9 }) })
 

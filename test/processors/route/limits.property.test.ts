@@ -1,8 +1,9 @@
 /** Random histories against a plain model: no limit is ever exceeded, none is left unused while something waits, and order is kept. */
-import fc from 'fast-check'
+
 import { expect, it } from 'vitest'
 import type { TenantId } from '../../../schemas/ids.ts'
 import type { StepReady } from '../../../schemas/records/route.ts'
+import { fc } from '../../support/fast-check.ts'
 import type { Emitted, TaskDriver } from '../../support/outcome.ts'
 import { limits, numbers, ready, released, routeTask } from './world.ts'
 

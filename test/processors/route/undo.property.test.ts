@@ -1,5 +1,5 @@
 /** A decision that is taken back leaves rows and views as if it had never been made: the history goes on exactly as one without it. */
-import fc from 'fast-check'
+
 import { expect, it } from 'vitest'
 import { control } from '../../../processors/control/control.ts'
 import { createRoute } from '../../../processors/route/route.ts'
@@ -7,6 +7,7 @@ import { LANES, QUEUE } from '../../../processors/route/stores.ts'
 import type { Decide, StoreDef } from '../../../processors/turn.ts'
 import type { TenantId } from '../../../schemas/ids.ts'
 import type { BeamlineRecord } from '../../../schemas/records/index.ts'
+import { fc } from '../../support/fast-check.ts'
 import { TestState, TestTurn } from '../../support/outcome.ts'
 import { INPUT, limits, ready, released, worker } from './world.ts'
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AttemptInput } from '../../../processors/result/attempt-input.ts'
 import { kernelOf } from '../../../processors/route/kernel-of.ts'
@@ -7,6 +6,7 @@ import type { JsonText } from '../../../schemas/json.ts'
 import { kernelLabel } from '../../../schemas/kernel/kernel-label.ts'
 import type { WorkerDevice } from '../../../schemas/records/route.ts'
 import type { RouteDescription } from '../../../schemas/route-description.ts'
+import { fc } from '../../support/fast-check.ts'
 import { executed, INPUT, ready, released, routeTask, worker } from './world.ts'
 
 const text = (value: unknown): JsonText => JSON.stringify(value) as JsonText

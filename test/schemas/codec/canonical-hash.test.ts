@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalHash, canonicalJson } from '../../../schemas/codec/canonical-hash.ts'
 import { parseSubmission } from '../../../schemas/codec/ingest-json.ts'
 import type { TenantId } from '../../../schemas/ids.ts'
 import type { Json } from '../../../schemas/json.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const hashOf = (text: string): string =>
   canonicalHash(parseSubmission(Buffer.from(text), { headers: null, defaultTenant: 'default' as TenantId, nowMs: 0 }))

@@ -1,8 +1,8 @@
 import avsc from 'avsc'
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { boolean, defineRecord, int, nullable, oneOf, string, withDefault } from '../../../schemas/define.ts'
 import { RECORDS } from '../../../schemas/records/index.ts'
+import { fc } from '../../support/fast-check.ts'
 import { arbitraryOf } from '../arbitrary-record.ts'
 import { recordedSchemas, schemaOf } from '../fixtures/record-schemas.ts'
 

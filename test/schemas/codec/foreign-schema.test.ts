@@ -1,11 +1,11 @@
 import avsc from 'avsc'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { translatorOf } from '../../../schemas/codec/foreign-schema.ts'
 import { decodeRecord } from '../../../schemas/codec/wire.ts'
 import { type BeamlineRecord, RECORDS } from '../../../schemas/records/index.ts'
 import { ownSchemas } from '../../../schemas/registry/own-schemas.ts'
 import { submission } from '../../processors/result/scenario.ts'
+import { fc } from '../../support/fast-check.ts'
 import { arbitraryOf } from '../arbitrary-record.ts'
 
 const SUBMIT_RUN = JSON.parse(ownSchemas('').find(({ kind }) => kind === 'SubmitRun')!.schema)

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   decodeIngest,
@@ -11,6 +10,7 @@ import { encodeRecord } from '../../../schemas/codec/wire.ts'
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
 import type { Json, JsonText } from '../../../schemas/json.ts'
 import type { SubmitRun } from '../../../schemas/records/ingest.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const context: SubmissionContext = { headers: null, defaultTenant: 'default' as TenantId, nowMs: 1_000 }
 const RUN_ID = '3f2a0000-0000-8000-8000-000000000001'

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { jsonSyntaxError, tooDeepAt } from '../../../schemas/codec/json-scan.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const parses = (text: string): boolean => {
   try {

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeWithHeader } from '../../../schemas/codec/slab.ts'
 import { defineValue, string } from '../../../schemas/define.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const type = defineValue('Sample', { text: string })
 

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DecodeError, decodeRecord, encodeRecord, MAGIC, schemaIdOf } from '../../../schemas/codec/wire.ts'
 import { type BeamlineRecord, RECORDS } from '../../../schemas/records/index.ts'
+import { fc } from '../../support/fast-check.ts'
 import { arbitraryOf } from '../arbitrary-record.ts'
 
 const definitions = Object.values(RECORDS)

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseExpression, SyntaxProblem } from '../../../schemas/flow/expression-ast.ts'
 import { checkBounds, MAX_FACTOR } from '../../../schemas/flow/expression-bounds.ts'
 import { compileAst } from '../../../schemas/flow/expression-evaluate.ts'
 import type { Json } from '../../../schemas/json.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const check = (text: string): void => checkBounds(parseExpression(text))
 const times = (part: string, count: number, between = ', '): string =>

@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import jmespath from 'jmespath'
 import { describe, expect, test } from 'vitest'
 import { parseExpression } from '../../../schemas/flow/expression-ast.ts'
 import { compileAst, plainPath } from '../../../schemas/flow/expression-evaluate.ts'
 import { EvaluationProblem } from '../../../schemas/flow/expression-functions.ts'
 import type { Json } from '../../../schemas/json.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const evaluate = (text: string, value: Json): Json => compileAst(parseExpression(text))(value)
 

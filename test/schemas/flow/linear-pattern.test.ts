@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { linearPattern, UnsafePattern } from '../../../schemas/flow/linear-pattern.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const CHARACTERS = [
   'a',

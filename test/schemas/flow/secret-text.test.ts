@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkFlow } from '../../../schemas/flow/compile.ts'
 import { escapeSecrets, resolveSecrets, secretNames, secretsIn } from '../../../schemas/flow/secret-text.ts'
 import type { Json } from '../../../schemas/json.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const values = fc.letrec<{ value: Json }>((tie) => ({
   value: fc.oneof(

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Scope } from '../../../schemas/flow/model.ts'
 import { Problems } from '../../../schemas/flow/problems.ts'
 import { asTemplate, checkTemplate, withoutTemplate } from '../../../schemas/flow/template.ts'
 import type { Json } from '../../../schemas/json.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const scope: Scope = {
   input: { id: 'o-1', total: 12.5, paid: true, lines: [{ sku: 'a' }], none: null, text: 'say "hi"' },

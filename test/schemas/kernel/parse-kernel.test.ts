@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseFormula, parseKernel } from '../../../schemas/kernel/parse-kernel.ts'
 import { printExpression } from '../../../schemas/kernel/print.ts'
 import { KernelProblem } from '../../../schemas/kernel/syntax.ts'
+import { fc } from '../../support/fast-check.ts'
 
 const names = {
   inputs: new Map([

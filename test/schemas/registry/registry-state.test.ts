@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FIRST_REGISTERED_ID } from '../../../schemas/codec/wire.ts'
 import type { SchemaChanged } from '../../../schemas/records/control.ts'
 import { ALL_SUBJECTS, RegistryState } from '../../../schemas/registry/registry-state.ts'
+import { fc } from '../../support/fast-check.ts'
 
 function change(subject: string, expects: number, fields: Partial<SchemaChanged>): SchemaChanged {
   const none = { schema: null, id: null, compatibility: null }

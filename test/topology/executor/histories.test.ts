@@ -1,5 +1,5 @@
 /** Random histories of executors that come, go and crash on one in-memory log with faults. */
-import fc from 'fast-check'
+
 import { expect, test } from 'vitest'
 import { openMemoryLog } from '../../../connectors/log-memory/memory-log.ts'
 import { createMemoryStorage, type MemoryStorage, partitionLog } from '../../../connectors/log-memory/storage.ts'
@@ -10,6 +10,7 @@ import { decodeRecord, encodeRecord } from '../../../schemas/codec/wire.ts'
 import type { AttemptFinished } from '../../../schemas/records/result.ts'
 import { type ExecutorHandle, startExecutor } from '../../../topology/executor/executor.ts'
 import type { Log } from '../../../topology/log/port.ts'
+import { fc } from '../../support/fast-check.ts'
 import { block, step, VirtualEnvironment } from './support.ts'
 
 const PARTITIONS = 3

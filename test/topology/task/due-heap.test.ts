@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type DueEntry, DueHeap } from '../../../topology/task/due-heap.ts'
+import { fc } from '../../support/fast-check.ts'
 
 describe('DueHeap', () => {
   it('gives entries by due time, then store, then key, whatever was added and removed', () => {

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { StateError, TaskState } from '../../../topology/task/state.ts'
+import { fc } from '../../support/fast-check.ts'
 import { ITEMS, type Item, itemProcessor, NAME_COUNTS } from './fixtures.ts'
 
 const newState = (): TaskState => new TaskState([itemProcessor({})], 0, 4)

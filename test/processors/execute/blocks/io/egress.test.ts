@@ -1,6 +1,5 @@
 /** What may be dialled, told by the address that would be dialled. */
 import { createServer } from 'node:net'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   isIn,
@@ -15,6 +14,7 @@ import {
   type Lookup,
 } from '../../../../../processors/execute/blocks/io/egress/egress.ts'
 import { parseRule } from '../../../../../processors/execute/blocks/io/egress/rules.ts'
+import { fc } from '../../../../support/fast-check.ts'
 
 const PUBLIC = '93.184.216.34'
 const names: { readonly [name: string]: readonly string[] } = {

@@ -13,12 +13,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BlockContext } from '../../../../../processors/execute/block.ts'
 import { pathNames } from '../../../../../processors/execute/blocks/io/files/root.ts'
 import type { TenantId } from '../../../../../schemas/ids.ts'
 import type { Json } from '../../../../../schemas/json.ts'
+import { fc } from '../../../../support/fast-check.ts'
 import { contextOf, openBlocks } from '../support.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'beamline-files-'))

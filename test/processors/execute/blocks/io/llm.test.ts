@@ -1,12 +1,12 @@
 /** The llm block against a provider that streams, fails, stalls and lies. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BlockContext } from '../../../../../processors/execute/block.ts'
 import { eventData } from '../../../../../processors/execute/blocks/io/llm/sse.ts'
 import type { BuiltInBlocks } from '../../../../../processors/execute/blocks/registry.ts'
 import type { Json } from '../../../../../schemas/json.ts'
+import { fc } from '../../../../support/fast-check.ts'
 import { contextOf, openBlocks } from '../support.ts'
 
 const KEY = 'sk-provider-key-0123456789'

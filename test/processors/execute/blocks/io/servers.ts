@@ -128,9 +128,9 @@ export async function startMailServer(options: SMTPServerOptions): Promise<MailS
   return { port, mails, stop: () => new Promise((resolve) => server.close(() => resolve())) }
 }
 
-/** Tries until it works, for 20 s at most. */
+/** Tries until it works, for a minute at most. */
 async function eventually(work: () => Promise<void>): Promise<void> {
-  const until = performance.now() + 20_000
+  const until = performance.now() + 60_000
   for (;;) {
     try {
       return await work()

@@ -1,7 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Block, BlockError } from '../../../../../processors/execute/block.ts'
 import { createRedactor, formsOf } from '../../../../../processors/execute/blocks/secrets/redact.ts'
@@ -11,6 +10,7 @@ import { withSecrets } from '../../../../../processors/execute/blocks/secrets/wi
 import { blockSettingsOf } from '../../../../../processors/execute/blocks/settings.ts'
 import type { TenantId } from '../../../../../schemas/ids.ts'
 import type { Json } from '../../../../../schemas/json.ts'
+import { fc } from '../../../../support/fast-check.ts'
 import { contextOf } from '../support.ts'
 
 const acme = 'acme' as TenantId
