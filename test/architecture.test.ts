@@ -105,3 +105,13 @@ describe('sources', () => {
 function withoutComments(text: string): string {
   return text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '')
 }
+
+describe('tests', () => {
+  it('try the same cases every time', () => {
+    const own = sources('test').filter((file) => /from 'fast-check'/.test(readFileSync(join(root, file), 'utf8')))
+    expect(
+      own.filter((file) => file !== 'test/support/fast-check.ts'),
+      'take fc from test/support/fast-check.ts',
+    ).toEqual([])
+  })
+})
