@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { realEnvironment as environment } from '../../connectors/environment.ts'
 import { createLogger } from '../../connectors/logging/logger.ts'
 import { submission } from '../../load/bench/submission.ts'
@@ -17,6 +17,7 @@ import { DEFAULT_TENANT, homeOf, newRunId, type RunId } from '../../schemas/ids.
 import { type Json, toJsonText } from '../../schemas/json.ts'
 import type { BeamlineRecord } from '../../schemas/records/index.ts'
 import { TOPICS, type Topic } from '../../schemas/topics.ts'
+import { type Collector, startCollector } from '../connectors/tracing/collector.ts'
 
 const CANARY = 'canary/Käse+wine?=42 & more'
 const OTHER = 'another-canary-of-16-bytes'
@@ -48,6 +49,7 @@ const server = createServer((request, response) => {
 const folder = mkdtempSync(join(tmpdir(), 'beamline-secrets-'))
 let logged = ''
 let node: BeamlineNode
+let collector: Collector
 let url = ''
 
 beforeAll(async () => {
@@ -58,15 +60,21 @@ beforeAll(async () => {
       logged += line
     },
   }
+  // spans leave at once instead of every 5 s
+  vi.stubEnv('OTEL_BSP_SCHEDULE_DELAY', '20')
+  collector = await startCollector()
   node = await startBeamline({
     dataFolder: folder,
     roles: ['tasks', 'execute:io'],
+    tracing: { endpoint: collector.url, headers: {}, share: 1, service: 'test', attributes: {} },
     logger: createLogger({ environment, level: 'debug', format: 'json', output }),
     blocks: { egress: { allow: ['127.0.0.1'] }, secrets: { values: { canary: CANARY, other: OTHER } } },
   })
 })
 afterAll(async () => {
+  vi.unstubAllEnvs()
   await node.close()
+  await collector.close()
   server.closeAllConnections()
   server.close()
   rmSync(folder, { recursive: true })
@@ -131,7 +139,7 @@ async function everything(): Promise<string> {
   return parts.join('\n')
 }
 
-test('a secret is in no record, event, log, error or dead letter', async () => {
+test('a secret is in no record, event, log, error, trace or dead letter', async () => {
   const steps = (path: string): Json[] => [
     {
       id: 'a',
@@ -186,12 +194,18 @@ test('a secret is in no record, event, log, error or dead letter', async () => {
   ])
   await run('wrong', null)
   const all = await everything()
+  // of each run one, and one for each attempt
+  for (const flow of ['said-back', 'wrong', ...steps('fail').map((_, index) => `fails-${index}`)])
+    await collector.find(({ name }) => name === `run ${flow}`)
+  await collector.find(({ name }) => name === 'attempt k')
+  const traced = JSON.stringify([collector.spans, collector.requests])
   expect(TOPICS.every((topic) => topic.length > 0)).toBe(true)
   expect(all).toContain('secret://canary')
   expect(all).toContain('[secret canary]')
   for (const form of FORMS) {
     expect(all.includes(form), `a record has ${form}`).toBe(false)
     expect(logged.includes(form), `a log line has ${form}`).toBe(false)
+    expect(traced.includes(form), `a span has ${form}`).toBe(false)
   }
   for (const file of readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())) {
     const bytes = readFileSync(join(file.parentPath, file.name))
