@@ -52,7 +52,8 @@ describe('k6', () => {
 
   it('takes settings', async ({ skip }) => {
     if (k6 === null) return skip()
-    expect(Object.keys((await inspect('load', 'SIZES=small')).scenarios)).toEqual(['small'])
+    expect(Object.keys((await inspect('load', 'SIZES=small')).scenarios)).toEqual(['small', 'warm_up'])
+    expect(Object.keys((await inspect('load', 'SIZES=small', 'WARM_UP=0s')).scenarios)).toEqual(['small'])
   })
 
   it.for([
