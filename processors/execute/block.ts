@@ -143,7 +143,11 @@ export const COMMON_ERRORS: readonly BlockErrorDef[] = [
   { code: 'TIMEOUT', class: 'transient', meaning: 'The attempt ran longer than the step’s timeout.' },
   { code: 'CANCELLED', class: 'permanent', meaning: 'The attempt was cancelled.' },
   { code: 'WORKER_LOST', class: 'transient', meaning: 'The worker went silent; decided by the home task.' },
-  { code: 'OUTPUT_TOO_LARGE', class: 'permanent', meaning: 'The output is larger than the limit.' },
+  {
+    code: 'OUTPUT_TOO_LARGE',
+    class: 'permanent',
+    meaning: 'The output is larger than the limit, or nested deeper than 512 levels.',
+  },
   {
     code: 'BLOB_NOT_FOUND',
     class: 'permanent',

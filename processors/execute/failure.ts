@@ -3,6 +3,7 @@ import { type Json, type JsonText, toJsonText } from '../../schemas/json.ts'
 import type { ErrorInfo } from '../../schemas/records/shared.ts'
 import { BlockError, COMMON_ERRORS } from './block.ts'
 import type { PreparedBlock } from './block-table.ts'
+import { isTextTooDeep, MAX_DEPTH } from './extent.ts'
 import { describeProblem, type InputProblem } from './input-check.ts'
 
 const MESSAGE_MAX_CHARS = 4_096
@@ -42,6 +43,12 @@ export function inputInvalid(problem: InputProblem): ErrorInfo {
   return failure('INPUT_INVALID', describeProblem(problem), { path, found, expected })
 }
 
+/** Whoever reads the output would come to the end of its stack; how deep it is none can say beforehand. */
+export function outputTooDeep(): ErrorInfo {
+  const message = `the output is nested deeper than ${MAX_DEPTH} levels; expected no more`
+  return failure('OUTPUT_TOO_LARGE', message, { levels: MAX_DEPTH })
+}
+
 function describeThrown(thrown: unknown): string {
   if (thrown instanceof Error) return `${thrown.name}: ${thrown.message}`
   try {
@@ -59,12 +66,12 @@ function delay(ms: number | null): number | null {
   return ms === null || !Number.isFinite(ms) ? null : Math.max(0, Math.ceil(ms))
 }
 
-/** Detail that is too large or no JSON is left out: a failure must always fit in its record. */
+/** Detail that is too large, too deep or no JSON is left out: a failure must always fit in its record. */
 function detailText(detail: Json): JsonText | null {
   if (detail === null) return null
   try {
     const text = toJsonText(detail)
-    return text.length <= DETAIL_MAX_CHARS ? text : null
+    return text.length <= DETAIL_MAX_CHARS && !isTextTooDeep(text) ? text : null
   } catch {
     return null
   }

@@ -8,7 +8,8 @@
  */
 
 import type { BlockTable, PreparedBlock } from '../../processors/execute/block-table.ts'
-import { failure, failureOf, inputInvalid } from '../../processors/execute/failure.ts'
+import { isTextTooDeep } from '../../processors/execute/extent.ts'
+import { failure, failureOf, inputInvalid, outputTooDeep } from '../../processors/execute/failure.ts'
 import type { InputProblem } from '../../processors/execute/input-check.ts'
 import { tracedAttempt } from '../../processors/traced.ts'
 import { storedPayload } from '../../schemas/blob.ts'
@@ -178,7 +179,13 @@ export class Runner {
       text = toJsonText(output)
     } catch (error) {
       const message = `the block's output is not JSON: ${(error as Error).message}`
-      this.#end(attempt, 'error', null, failure('INTERNAL_ERROR', message))
+      // the end of the stack
+      const isDeep = error instanceof RangeError
+      this.#end(attempt, 'error', null, isDeep ? outputTooDeep() : failure('INTERNAL_ERROR', message))
+      return
+    }
+    if (isTextTooDeep(text)) {
+      this.#end(attempt, 'error', null, outputTooDeep())
       return
     }
     const limit = this.#options.outputLimitBytes

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { BlockError } from '../../../processors/execute/block.ts'
 import { homeOf } from '../../../schemas/ids.ts'
+import type { Json } from '../../../schemas/json.ts'
 import type { CancelStep, ExecuteStep } from '../../../schemas/records/execute.ts'
 import { block, heldBlock, startBench, step } from './support.ts'
 
@@ -12,6 +13,13 @@ const cancelOf = ({ runId, stepId, attempt }: ExecuteStep): CancelStep => ({
   stepId,
   attempt,
 })
+
+/** Lists within each other. */
+function deep(levels: number): Json {
+  let value: Json = 1
+  for (let i = 0; i < levels; i++) value = [value]
+  return value
+}
 
 describe('ends of attempts', () => {
   test.each([
@@ -41,6 +49,19 @@ describe('ends of attempts', () => {
     ],
     ['output that is no JSON', block('x', () => 1n as never), null, 'error', null, 'INTERNAL_ERROR'],
     ['large output', block('x', () => 'é'.repeat(600_000)), null, 'error', null, 'OUTPUT_TOO_LARGE'],
+    ['deep output', block('x', () => deep(513)), null, 'error', null, 'OUTPUT_TOO_LARGE'],
+    ['the deepest output', block('x', () => deep(512)), null, 'success', JSON.stringify(deep(512)), null],
+    ['output beyond any stack', block('x', () => deep(200_000)), null, 'error', null, 'OUTPUT_TOO_LARGE'],
+    [
+      'an error with a deep detail',
+      block('x', () => {
+        throw new BlockError('TIMEOUT', '', { detail: deep(2_000) })
+      }),
+      null,
+      'error',
+      null,
+      'TIMEOUT',
+    ],
     ['bad input', block('x', () => 1, { inputSchema: { type: 'number' } }), 'text', 'error', null, 'INPUT_INVALID'],
     ['an unknown block', echo, null, 'error', null, 'UNKNOWN_BLOCK'],
   ] as const)('%s', async (_name, one, input, status, output, code) => {

@@ -1,9 +1,9 @@
 import { STEP_LIMITS } from '../../../../schemas/flow/expression-ast.ts'
 import type { Json } from '../../../../schemas/json.ts'
 import { type Block, BlockError } from '../../block.ts'
+import { extentOf, MAX_DEPTH } from '../../extent.ts'
 import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../tools.ts'
 import { type CpuPool, cpuCall, INLINE_EXTENT } from './cpu-pool.ts'
-import { extentOf, MAX_DEPTH } from './extent.ts'
 import { searchJmespath, searchOf } from './jmespath-search.ts'
 
 interface JmespathInput {

@@ -1,7 +1,7 @@
 import { MAX_TEMPLATE_EXPRESSIONS } from '../../../../schemas/flow/template.ts'
 import { type Block, BlockError } from '../../block.ts'
+import { extentOf, MAX_DEPTH } from '../../extent.ts'
 import { type CpuPool, cpuCall, INLINE_EXTENT } from './cpu-pool.ts'
-import { extentOf, MAX_DEPTH } from './extent.ts'
 import { isBounded, runTransform, type TransformInput } from './transform-run.ts'
 
 const texts = { type: 'object', additionalProperties: { type: 'string' } }

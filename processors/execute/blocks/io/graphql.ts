@@ -83,7 +83,7 @@ function parsed(bytes: Buffer, status: number): Json {
 function failOnErrors(output: Json): void {
   const errors = (output as { readonly errors?: Json } | null)?.errors
   if (!Array.isArray(errors) || errors.length === 0) return
-  const first = (errors[0] as { readonly message?: Json } | null)?.message
+  const first = (errors[0] as { readonly message?: Json } | null)?.message ?? 'without a message'
   throw new BlockError('GRAPHQL_ERRORS', `the answer has ${errors.length} errors: ${String(first).slice(0, 500)}`, {
     detail: { errors: errors.slice(0, 10) },
   })

@@ -3,6 +3,7 @@
 import { resolveSecrets, secretNames } from '../../../../schemas/flow/secret-text.ts'
 import type { Json } from '../../../../schemas/json.ts'
 import { type Block, type BlockContext, BlockError, type BlockErrorDef } from '../../block.ts'
+import { extentOf, MAX_DEPTH } from '../../extent.ts'
 import { createRedactor, type Redactor, SECRET_MIN_CHARS } from './redact.ts'
 import type { SecretSource } from './source.ts'
 
@@ -47,10 +48,20 @@ async function runWith(
       quiet(context, redactor),
       resolveSecrets(input, (name) => secrets.get(name)!),
     )
+    // looking for secrets goes down into the output
+    if (isTooDeep(output)) throw outputTooDeep()
     return redactor.value(output)
   } catch (error) {
     throw redactedError(error, redactor)
   }
+}
+
+function isTooDeep(value: Json): boolean {
+  return extentOf(value) === Number.POSITIVE_INFINITY
+}
+
+function outputTooDeep(): BlockError {
+  return new BlockError('OUTPUT_TOO_LARGE', `the output is nested deeper than ${MAX_DEPTH} levels; expected no more`)
 }
 
 async function secretOf(source: SecretSource, context: BlockContext, name: string): Promise<string> {
@@ -95,7 +106,7 @@ function redactedError(error: unknown, redactor: Redactor): unknown {
     // the cause is left behind: it is not ours and may repeat the input
     return new BlockError(error.code, redactor.text(error.message), {
       retryAfterMs: error.retryAfterMs,
-      detail: redactor.value(error.detail),
+      detail: isTooDeep(error.detail) ? null : redactor.value(error.detail),
       ...(error.class && { class: error.class }),
     })
   }

@@ -1,8 +1,8 @@
 import type { Json } from '../../../../../schemas/json.ts'
 import { type Block, type BlockContext, BlockError, type BlockErrorDef } from '../../../block.ts'
+import { extentOf, MAX_DEPTH } from '../../../extent.ts'
 import { type BlockTools, TIMEOUT_MS_SCHEMA, within } from '../../tools.ts'
 import { type CpuPool, cpuCall } from '../cpu-pool.ts'
-import { extentOf, MAX_DEPTH } from '../extent.ts'
 import type { ScriptLimits } from './script-call.ts'
 
 export interface ScriptSettings {

@@ -1,7 +1,7 @@
 /** How a script can end badly. */
 import type { QuickJSContext, QuickJSHandle } from 'quickjs-emscripten'
 import { BlockError } from '../../../block.ts'
-import { MAX_DEPTH } from '../extent.ts'
+import { MAX_DEPTH } from '../../../extent.ts'
 import type { ScriptLimits } from './script-call.ts'
 
 const MAX_MESSAGE_CHARS = 1_000

@@ -15,8 +15,8 @@ import {
   RELEASE_SYNC,
 } from 'quickjs-emscripten'
 import { BlockError } from '../../../block.ts'
+import { isTextTooDeep } from '../../../extent.ts'
 import type { Answer } from '../../workers/serve.ts'
-import { isTextTooDeep } from '../extent.ts'
 import { setClock, stopClock } from './fixed-clock-thread.ts'
 import { MemoryCap } from './memory-cap.ts'
 import type { ScriptCall } from './script-call.ts'

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { INLINE_EXTENT } from '../../../../../processors/execute/blocks/cpu/cpu-pool.ts'
-import { extentOf, isTextTooDeep, MAX_DEPTH } from '../../../../../processors/execute/blocks/cpu/extent.ts'
 import { runTransform } from '../../../../../processors/execute/blocks/cpu/transform-run.ts'
+import { extentOf, isTextTooDeep, MAX_DEPTH } from '../../../../../processors/execute/extent.ts'
 import type { Json } from '../../../../../schemas/json.ts'
 import { fc } from '../../../../support/fast-check.ts'
 import { contextOf, openBlocks } from '../support.ts'

@@ -147,6 +147,12 @@ describe('redaction', () => {
   })
 })
 
+function deep(): Json {
+  let value: Json = 1
+  for (let i = 0; i < 100_000; i++) value = [value]
+  return value
+}
+
 describe('a block with secrets', () => {
   const given: Json[] = []
   const block: Block = {
@@ -202,6 +208,21 @@ describe('a block with secrets', () => {
     await withSecrets({ ...block, run }, async () => 'the-real-key').run(known, { a: 'secret://key' })
     const { signal, ...told } = known
     expect(heard).toEqual([told])
+  })
+
+  test.each([
+    ['an output', () => deep(), { code: 'OUTPUT_TOO_LARGE' }],
+    [
+      'a detail',
+      () => {
+        throw new BlockError('SAID', 'x', { detail: deep() })
+      },
+      { code: 'SAID', detail: null },
+    ],
+  ])('%s that is nested too deep is not looked through', async (_what, run, expected) => {
+    const deepBlock = withSecrets({ ...block, run }, async () => 'the-real-key')
+    const error = await Promise.resolve(deepBlock.run(contextOf(), 'secret://key')).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject(expected)
   })
 
   test('fails without them', async () => {

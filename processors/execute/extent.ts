@@ -1,5 +1,5 @@
 /** How much a value is, to decide where it is worked on. */
-import type { Json } from '../../../../schemas/json.ts'
+import type { Json } from '../../schemas/json.ts'
 
 /** Lists and objects within each other, at most. */
 export const MAX_DEPTH = 512
