@@ -32,6 +32,10 @@ export interface CrashOutcome {
   readonly statuses: { readonly [status: string]: number }
 }
 
+/** By the end of each round, on average. */
+const LEAST_ACCEPTED = 25
+const LOADED_WITHIN_MS = 120_000
+
 const ENDED: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled', 'timed_out'])
 
 export async function crashRounds(options: CrashOptions): Promise<CrashOutcome> {
@@ -60,6 +64,7 @@ export async function crashRounds(options: CrashOptions): Promise<CrashOutcome> 
     const [low, high] = options.lifeMs ?? [200, 1200]
     for (let round = 1; round <= options.rounds; round++) {
       await pause(random.between(low, high))
+      await underLoad(client, round * LEAST_ACCEPTED)
       await beamline.kill()
       beamline = await start()
       options.onRound?.(round, client.accepted.size)
@@ -81,6 +86,16 @@ export async function crashRounds(options: CrashOptions): Promise<CrashOutcome> 
     await client.close()
     await api.close()
     await sink.close()
+  }
+}
+
+/** A process that has taken nothing has nothing to lose: on a slow machine it lives until it has taken its share. */
+async function underLoad(client: CrashClient, least: number): Promise<void> {
+  const until = performance.now() + LOADED_WITHIN_MS
+  while (client.accepted.size < least) {
+    if (performance.now() > until)
+      throw new Error(`${client.accepted.size} runs were accepted so far, expected ${least}`)
+    await pause(10)
   }
 }
 

@@ -264,13 +264,13 @@ describe('a run', () => {
 })
 
 it('a collector that does not answer holds nothing up', async () => {
+  // who waited for it would wait for hours
+  vi.stubEnv('OTEL_EXPORTER_OTLP_TIMEOUT', '36000000')
+  vi.stubEnv('OTEL_BSP_EXPORT_TIMEOUT', '36000000')
   await start()
   await publish()
   await collector.close()
   const { status } = await post('/api/v1/runs?wait=60s', { flow: 'traced', input: {} })
   expect(status).toBe('completed')
-  const before = performance.now()
   await node.close()
-  // nothing else takes longer than this: an idle process ends in some 100 ms
-  expect(performance.now() - before).toBeLessThan(10_000)
 })
