@@ -23,7 +23,7 @@ export class ApiClient {
   readonly #pool: Pool
 
   constructor(url: string, connections = 32) {
-    this.#pool = new Pool(url, { connections, bodyTimeout: 60_000, headersTimeout: 60_000 })
+    this.#pool = new Pool(url, { connections, bodyTimeout: 120_000, headersTimeout: 120_000 })
   }
 
   /** @throws when the connection fails; every HTTP status is an answer. */
