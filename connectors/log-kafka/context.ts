@@ -3,6 +3,7 @@ import type { Environment } from '../../topology/environment.ts'
 import type { OutRecord } from '../../topology/log/port.ts'
 import type { Fetcher, KafkaClient } from '../kafka-client/contract.ts'
 import type { Names } from './names.ts'
+import type { Pace } from './pace.ts'
 
 export interface KafkaLogContext {
   readonly client: KafkaClient
@@ -14,6 +15,8 @@ export interface KafkaLogContext {
   readonly timings: Timings
   /** How long deletes stay in the changelog; `null` if nothing can be said about that. */
   readonly deleteRetentionMs: number | null
+  /** Of the transactions of all tasks. */
+  readonly pace: Pace
   readonly onProblem: (message: string) => void
   /** Appends outside of transactions, within the log's bounds. @throws {LogError} */
   append(records: readonly OutRecord[]): Promise<readonly number[]>

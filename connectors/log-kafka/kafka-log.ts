@@ -23,6 +23,7 @@ import { KafkaLogReader, startOf } from './log-reader.ts'
 import { namesOf } from './names.ts'
 import { type OpenedDeployment, openDeployment } from './open-deployment.ts'
 import type { KafkaLogOptions } from './options.ts'
+import { Pace } from './pace.ts'
 import { joinPoolOn, type PoolMembership } from './pool.ts'
 import { createReaderFeeds } from './reader-feeds.ts'
 import { KafkaTaskLog } from './task-log.ts'
@@ -137,6 +138,7 @@ class KafkaLog implements Log {
       fetchers: fetchers.shared,
       timings: timingsOf(options),
       deleteRetentionMs,
+      pace: new Pace(environment),
       onProblem,
       append: (records) => this.#appender.append(records),
       committed: (topic, partition, offset) => this.#describer.committed(topic, partition, offset),

@@ -166,10 +166,14 @@ export class KafkaTaskLog implements TaskLog {
     const place = { topic: names.changelog, partition: this.taskId }
     const records = appends.map((record) => toKafka(names, record))
     for (const record of changelogRecords(place, this.#referring(changelog), this.#committed)) records.push(record)
+    const { environment, pace } = this.#context
+    const startedAt = environment.monotonic()
     const written = await this.#transaction(records, offsets.keys())
+    const restMs = pace.restAfter(environment.monotonic() - startedAt, records.length)
     // the marker that ends the transaction follows the last record, since nobody else writes there
     if (changelog.length > 0) this.#changelogPosition = written.at(-1)! + 2
-    return { offsets: written.slice(0, appends.length), changelogPosition: this.#changelogPosition }
+    const result = { offsets: written.slice(0, appends.length), changelogPosition: this.#changelogPosition }
+    return restMs > 0 ? { ...result, restMs } : result
   }
 
   /** What lies in a record that was polled is not written again. */

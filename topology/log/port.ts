@@ -55,6 +55,8 @@ export interface CommitResult {
   readonly offsets: readonly number[]
   /** The changelog's position after this commit. */
   readonly changelogPosition: number
+  /** The log would have the next commit of the task asked for so much later, milliseconds: commits are dear just now. Absent: at any time. */
+  readonly restMs?: number
 }
 
 /** What a task starts from. All positions are those of the last commit. */

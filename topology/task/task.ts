@@ -56,6 +56,8 @@ export class Task {
   /** Payloads that the last commit waits for. */
   #storing: Promise<void> | null = null
   #changelogPosition = 0
+  /** Until then nothing is decided, so that more gathers for the next commit. */
+  #restsUntil = Number.NEGATIVE_INFINITY
   #idle: (() => void) | null = null
   #drained: Promise<void> | null = null
   #reopenMs = REOPEN_FIRST_MS
@@ -162,6 +164,11 @@ export class Task {
     const batch = this.#batch
     if (batch === null || this.#phase !== 'running') return
     if (this.#outstanding >= (this.#log?.maxOutstanding ?? DEFAULT_OUTSTANDING)) return
+    const restMs = this.#restsUntil - this.#config.environment.monotonic()
+    if (restMs > 0) {
+      this.#wakeUp.at(restMs)
+      return
+    }
     try {
       const more = batch.decide()
       this.#commit(batch)
@@ -184,7 +191,9 @@ export class Task {
         this.#outstanding--
         this.#reopenMs = REOPEN_FIRST_MS
         this.#changelogPosition = result.changelogPosition
-        const commitMs = this.#config.environment.monotonic() - startedAt
+        const now = this.#config.environment.monotonic()
+        if (result.restMs !== undefined) this.#restsUntil = now + result.restMs
+        const commitMs = now - startedAt
         this.#config.observer.committed({ ...cut.stats, commitMs })
         for (const [name, by] of cut.counts) this.#config.observer.counted(this.taskId, name, by)
         for (const end of cut.traced) this.#config.observer.traced?.(end)

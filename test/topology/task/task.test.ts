@@ -12,6 +12,8 @@ import type { TaskObserver } from '../../../topology/task/observer.ts'
 import type { Snapshot } from '../../../topology/task/snapshot.ts'
 import { Task, type TaskOptions } from '../../../topology/task/task.ts'
 import type { Topology } from '../../../topology/topology.ts'
+import { VirtualTime } from '../../../topology/virtual-time.ts'
+import { withTasks, wrapTask } from '../../simulation/wrap.ts'
 import { ITEMS, itemProcessor } from './fixtures.ts'
 
 const runId = '00000000-0000-8000-8000-000000000000' as RunId
@@ -122,6 +124,44 @@ describe('Task', () => {
       expect(watch.failures).toContain('reopening OUTCOME_UNKNOWN')
       expect(await events(storage), fault).toBe(1)
     }
+  })
+
+  it('leaves the log the rest that it asks for, and decides what has gathered then as one', async () => {
+    const time = new VirtualTime(realEnvironment, 0, 1)
+    const { environment } = time
+    const sizes: (readonly [atMs: number, records: number])[] = []
+    const log = withTasks(openMemoryLog(createMemoryStorage(1), environment, {}), (task) =>
+      wrapTask(task, {
+        async commit(request) {
+          sizes.push([environment.monotonic(), request.appends.length])
+          return { ...(await task.commit(request)), restMs: 1_000 }
+        },
+      }),
+    )
+    const topology: Topology = { processors: [items, dlq, ingest], admits: () => true }
+    const task = new Task({ taskId: 0, log, environment, topology, observer: observer() })
+    task.start()
+    const append = (name: string) => void log.append([item(name)])
+    for (const [atMs, name] of [
+      [10, 'a'],
+      [100, 'b'],
+      [200, 'c'],
+      [900, 'd'],
+    ] as const) {
+      environment.after(atMs, () => append(name))
+    }
+    let over = false
+    environment.after(1_900, () => {
+      over = true
+    })
+    while (!over) {
+      await time.settle()
+      if (!(await time.runDue())) time.advance()
+    }
+    expect(sizes.map(([, records]) => records)).toEqual([1, 3])
+    expect(sizes[1]![0] - sizes[0]![0]).toBeGreaterThanOrEqual(1_000)
+    expect(sizes[1]![0] - sizes[0]![0]).toBeLessThan(1_100)
+    task.kill()
   })
 
   it('stops when another owner has taken it over', async () => {
