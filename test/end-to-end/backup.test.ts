@@ -134,7 +134,7 @@ it('nothing that was acknowledged before the backup began is lost, and nothing i
     cut: Record<string, number>
   }
   expect(Object.keys(cut).some((partition) => partition.startsWith('events/'))).toBe(true)
-}, 400_000)
+})
 
 interface Report {
   readonly ended: { readonly completed: number }

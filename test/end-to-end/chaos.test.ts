@@ -21,7 +21,7 @@ afterEach(() => {
 })
 
 await describeWithJars('faults on three brokers', (version) => {
-  it('lose nothing and do nothing twice, and what is ruined is said', { timeout: 900_000 }, async () => {
+  it('lose nothing and do nothing twice, and what is ruined is said', { timeout: 1_800_000 }, async () => {
     const report = await runChaos({ folder, minutes: 1.2, seed: SEED, scenarios: SCENARIOS, version })
     expect(report, printable(report)).toMatchObject({
       ok: true,
