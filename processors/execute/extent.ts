@@ -15,6 +15,26 @@ export function extentOf(value: Json, depth = 0): number {
   return extent
 }
 
+/** Whether a value is nested more than {@link MAX_DEPTH} deep; a tenth of what it takes to write it as text. */
+export function isTooDeep(value: unknown, levels = MAX_DEPTH): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (levels === 0) return true
+  if (Array.isArray(value)) {
+    // a loop over names would turn each index into a text
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i]
+      if (typeof item === 'object' && item !== null && isTooDeep(item, levels - 1)) return true
+    }
+    return false
+  }
+  const members = value as { readonly [name: string]: unknown }
+  for (const name in members) {
+    const member = members[name]
+    if (typeof member === 'object' && member !== null && isTooDeep(member, levels - 1)) return true
+  }
+  return false
+}
+
 /** Whether JSON text is nested more than {@link MAX_DEPTH} deep. */
 export function isTextTooDeep(json: string): boolean {
   if (json.length <= 2 * MAX_DEPTH) return false

@@ -8,7 +8,7 @@
  */
 
 import type { BlockTable, PreparedBlock } from '../../processors/execute/block-table.ts'
-import { isTextTooDeep } from '../../processors/execute/extent.ts'
+import { isTooDeep } from '../../processors/execute/extent.ts'
 import { failure, failureOf, inputInvalid, outputTooDeep } from '../../processors/execute/failure.ts'
 import type { InputProblem } from '../../processors/execute/input-check.ts'
 import { tracedAttempt } from '../../processors/traced.ts'
@@ -174,18 +174,16 @@ export class Runner {
       this.#aborted(attempt)
       return
     }
+    if (isTooDeep(output)) {
+      this.#end(attempt, 'error', null, outputTooDeep())
+      return
+    }
     let text: JsonText
     try {
       text = toJsonText(output)
     } catch (error) {
       const message = `the block's output is not JSON: ${(error as Error).message}`
-      // the end of the stack
-      const isDeep = error instanceof RangeError
-      this.#end(attempt, 'error', null, isDeep ? outputTooDeep() : failure('INTERNAL_ERROR', message))
-      return
-    }
-    if (isTextTooDeep(text)) {
-      this.#end(attempt, 'error', null, outputTooDeep())
+      this.#end(attempt, 'error', null, failure('INTERNAL_ERROR', message))
       return
     }
     const limit = this.#options.outputLimitBytes

@@ -3,7 +3,7 @@
 import { resolveSecrets, secretNames } from '../../../../schemas/flow/secret-text.ts'
 import type { Json } from '../../../../schemas/json.ts'
 import { type Block, type BlockContext, BlockError, type BlockErrorDef } from '../../block.ts'
-import { extentOf, MAX_DEPTH } from '../../extent.ts'
+import { isTooDeep, MAX_DEPTH } from '../../extent.ts'
 import { createRedactor, type Redactor, SECRET_MIN_CHARS } from './redact.ts'
 import type { SecretSource } from './source.ts'
 
@@ -54,10 +54,6 @@ async function runWith(
   } catch (error) {
     throw redactedError(error, redactor)
   }
-}
-
-function isTooDeep(value: Json): boolean {
-  return extentOf(value) === Number.POSITIVE_INFINITY
 }
 
 function outputTooDeep(): BlockError {
