@@ -16,7 +16,6 @@ export function documentedSnippets(kafka: TestKafka, world: () => ForeignWorld):
       .replaceAll('localhost:9092', kafka.bootstrap.join(','))
       .replaceAll(/beamline\.(?=ingest|events)/g, prefix)
       .replaceAll('"hello"', '"test"')
-      .replaceAll('poll(10)', 'poll(5)')
   }
   const accepted = () => ofKind(world().events, 'RunAccepted').filter(({ input }) => input === '{"name":"Ada"}').length
   const snippet = (language: string, what: string): string => {
