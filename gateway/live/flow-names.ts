@@ -30,8 +30,15 @@ export class FlowNames {
   /** `null`: the event has no flow; `undefined`: it is not known here yet. */
   of(event: LiveEvent): string | null | undefined {
     if (event.flow !== null || event.runId === null) return event.flow
-    const { runId } = event
-    return this.#known.has(runId) ? this.#known.get(runId) : this.#older.get(runId)
+    if (event.runFlow !== undefined) return event.runFlow
+    const flow = this.#flowOf(event.runId)
+    if (typeof flow === 'string') event.runFlow = flow
+    return flow
+  }
+
+  #flowOf(runId: RunId): string | null | undefined {
+    const flow = this.#known.get(runId)
+    return flow === undefined ? this.#older.get(runId) : flow
   }
 
   /** Asks the read model for those that are not known. What it does not know either counts as of no flow from now on; true if there was none. */

@@ -17,6 +17,8 @@ export interface LiveEvent {
   readonly runId: RunId | null
   /** The flow's name where the event itself carries it. */
   readonly flow: string | null
+  /** The flow of its run where somebody has looked it up: kept here, since it is asked for more than once. */
+  runFlow: string | undefined
   /** Of the record. */
   readonly sizeBytes: number
   /** Made when it is first asked for: most events are wanted by nobody. */
@@ -65,6 +67,7 @@ class ReadEvent implements LiveEvent {
   readonly tenant: TenantId
   readonly runId: RunId | null
   readonly flow: string | null
+  runFlow: string | undefined = undefined
   readonly #value: Uint8Array
   #message: EventMessage | null
   #json: string | null = null

@@ -14,7 +14,15 @@ const filters: fc.Arbitrary<EventFilter> = fc
   .map(([tenant, runId, flow, kinds]) => eventFilter(tenant, runId, flow, kinds, []))
 const events: fc.Arbitrary<LiveEvent> = fc
   .record({ kind: fc.constantFrom(...KINDS), tenant: tenants, runId: fc.option(runs), flow: fc.option(flows) })
-  .map((event) => ({ partition: 0, offset: 0, sizeBytes: 1, json: '{}', keepBytes: () => {}, ...event }))
+  .map((event) => ({
+    partition: 0,
+    offset: 0,
+    runFlow: undefined,
+    sizeBytes: 1,
+    json: '{}',
+    keepBytes: () => {},
+    ...event,
+  }))
 /** Of the flow of run-1 nothing is known, run-2 has none. */
 const names = {
   of: ({ flow, runId }: LiveEvent) => flow ?? (runId === 'run-1' ? undefined : runId === 'run-3' ? 'x' : null),
