@@ -32,7 +32,8 @@ async function said(socket: Socket): Promise<string> {
     all += text
   })
   socket.on('error', () => {})
-  await once(socket, 'close')
+  // not `once`: who still writes while the server hangs up hears of it, after what the server has said
+  await new Promise<void>((resolve) => socket.on('close', () => resolve()))
   return all
 }
 
