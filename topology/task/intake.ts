@@ -11,6 +11,9 @@ const HOT_ARRIVALS = 150
 const WINDOW_MS = 20
 /** The longest that one batch of submissions counts as pouring in. */
 const MOST_HOT_MS = 400
+/** What holds everybody up for a moment (the disk, memory that is collected) does not end a rush: after a pause of so large a part of its length it is over. */
+const PAUSE_PART = 1 / 4
+const MOST_PAUSE_MS = 1_000
 /** Share of the time for decisions on `ingest` while intake is hot: the least up to a backlog of half its bound, rising to the most just below the bound. */
 const LEAST_SHARE = 0.01
 const MOST_SHARE = 0.9
@@ -35,6 +38,7 @@ export class Intake {
   #arrivals = 0
   /** Since when it is watched whether decisions keep up, what has arrived since, and how many waited then. */
   #watch = { from: Number.NEGATIVE_INFINITY, arrivals: 0, waiting: 0 }
+  #hotSince = Number.NEGATIVE_INFINITY
   #hotUntil = Number.NEGATIVE_INFINITY
   #allowanceMs = SAVED_MS
   #refilledAt = 0
@@ -53,11 +57,13 @@ export class Intake {
       this.#arrivals = 0
     }
     this.#arrivals += submissions
+    if (now >= this.#hotUntil) this.#hotSince = now
     if (this.#fallsBehind(now, waiting, submissions)) this.#hotUntil = now + RUSH_MS
     if (this.#arrivals < HOT_ARRIVALS) return
     // many that come as one stand for as long as they would have taken to come one by one
     const standsForMs = Math.min(MOST_HOT_MS, (submissions / HOT_ARRIVALS) * WINDOW_MS)
-    this.#hotUntil = Math.max(this.#hotUntil, now + 2 * WINDOW_MS + standsForMs)
+    const pauseMs = Math.min(MOST_PAUSE_MS, (now - this.#hotSince) * PAUSE_PART)
+    this.#hotUntil = Math.max(this.#hotUntil, now + 2 * WINDOW_MS + Math.max(standsForMs, pauseMs))
   }
 
   /** Whether decisions, unhindered, were left behind by what came in since the watch began. */

@@ -69,6 +69,22 @@ describe('Intake', () => {
     expect(intake.retryMs).toBeLessThanOrEqual(100)
   })
 
+  it.each([
+    ['a moment, is over at once', 20, 0, 100],
+    ['long, outlasts a pause of part of it', 2_000, 450, 600],
+    ['very long, is over after a second all the same', 60_000, 950, 1_100],
+  ])('a rush that lasted %s', (_what, rushMs, stillHotAfter, overAfter) => {
+    const { intake, pass, heat } = setup()
+    for (let ms = 0; ms < rushMs; ms += 10) {
+      heat(0)
+      pass(10)
+    }
+    pass(stillHotAfter)
+    expect(intake.allowanceMs()).toBeLessThan(Number.POSITIVE_INFINITY)
+    pass(overAfter - stillHotAfter)
+    expect(intake.allowanceMs()).toBe(Number.POSITIVE_INFINITY)
+  })
+
   /** Feeds submissions, of which those beyond what decisions manage stay; answers for how many of the milliseconds intake was hot. */
   function feeder(waiting: number) {
     const { intake, pass } = setup()
