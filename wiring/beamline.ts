@@ -42,6 +42,7 @@ import { Node, type PoolRole } from '../topology/node/node.ts'
 import { untilReachable } from '../topology/node/until-reachable.ts'
 import { eventsAfter } from '../topology/read-model/lag.ts'
 import { Intake } from '../topology/task/intake.ts'
+import { Turns } from '../topology/task/turns.ts'
 import { createTopology } from '../topology/topology.ts'
 import type { Tracing } from '../topology/tracing/port.ts'
 import type { BeamlineConfig } from './config.ts'
@@ -94,6 +95,7 @@ class Beamline {
   readonly #registry = createRegistry()
   readonly #metrics = createGatewayMetrics(this.#registry)
   readonly #intake = new Intake(environment)
+  readonly #turns = new Turns(environment)
   /** What this process waits for besides its node; `null` once that is done. */
   #waitsFor: string | null = 'the log is being opened'
   #stopping = false
@@ -274,6 +276,7 @@ class Beamline {
       },
       taskOptions: {
         intake: this.#intake,
+        turns: this.#turns,
         payloads,
         snapshots: fileSnapshots(snapshotFolder ?? join(dataFolder, 'snapshots'), (reason) =>
           this.#logger.warn({}, reason),

@@ -18,6 +18,7 @@ import type { TaskObserver, TaskPhase } from './observer.ts'
 import { restoreState } from './restore.ts'
 import type { SnapshotStore } from './snapshot.ts'
 import { TaskState } from './state.ts'
+import type { Turns } from './turns.ts'
 import { WakeUp } from './wake-up.ts'
 
 const DEFAULT_OUTSTANDING = 2
@@ -28,6 +29,8 @@ export interface TaskOptions extends Partial<BatchLimits> {
   readonly snapshots?: SnapshotStore
   /** Shared by the tasks of a process. Default: submissions are decided as fast as they come. */
   readonly intake?: Intake
+  /** Shared by the tasks of a process. Default: whenever the event loop comes to it. */
+  readonly turns?: Turns
   /** Where large payloads lie. Default: nowhere, they stay in records. */
   readonly payloads?: Payloads
 }
@@ -67,7 +70,8 @@ export class Task {
   constructor(config: TaskConfig) {
     this.#config = config
     this.taskId = config.taskId
-    this.#wakeUp = new WakeUp(config.environment, () => this.#step())
+    const { environment, options } = config
+    this.#wakeUp = new WakeUp(environment, options?.turns ?? environment, () => this.#step())
   }
 
   get phase(): TaskPhase {

@@ -3,21 +3,23 @@ import type { Cancel, Environment } from '../environment.ts'
 
 export class WakeUp {
   readonly #environment: Environment
+  readonly #turns: Pick<Environment, 'soon'>
   readonly #step: () => void
   #soon = false
   #stopped = false
   #armedFor = Number.POSITIVE_INFINITY
   #cancel: Cancel | null = null
 
-  constructor(environment: Environment, step: () => void) {
+  constructor(environment: Environment, turns: Pick<Environment, 'soon'>, step: () => void) {
     this.#environment = environment
+    this.#turns = turns
     this.#step = step
   }
 
   soon(): void {
     if (this.#soon || this.#stopped) return
     this.#soon = true
-    this.#environment.soon(() => {
+    this.#turns.soon(() => {
       this.#soon = false
       if (!this.#stopped) this.#step()
     })
