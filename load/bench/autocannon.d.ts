@@ -21,5 +21,10 @@ declare module 'autocannon' {
     /** Milliseconds. */
     readonly latency: { readonly p50: number; readonly p99: number }
   }
-  export default function autocannon(options: Options): Promise<Result>
+  /** A load under way. */
+  export interface Instance extends PromiseLike<Result> {
+    /** Each second: answers since the last. */
+    on(event: 'tick', listener: (tick: { readonly counter: number }) => void): this
+  }
+  export default function autocannon(options: Options): Instance
 }
