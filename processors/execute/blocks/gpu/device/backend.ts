@@ -7,6 +7,8 @@ import { BACKENDS, type Backend, type DeviceInfo } from './backend-names.ts'
 export interface OpenBackend {
   readonly info: DeviceInfo
   readonly gpu: GPU
+  /** A program of gpu.js computes right for arrays of other sizes than those it was compiled for. */
+  readonly isResizable: boolean
   /** Told why, once, when the device is gone. */
   onLost(listener: (reason: string) => void): void
   /** What went wrong on the device since it was last asked, if anything did. */
@@ -44,6 +46,7 @@ async function tried(backend: Backend, software: boolean): Promise<Found> {
     if (typeof found === 'string') return found
     const kernel = found.gpu.createKernel('function (values) { return values[this.thread.x] * 2; }', {
       output: [PROBE.length],
+      precision: 'single',
     })
     const result = Array.from((await kernel(PROBE)) as ArrayLike<number>)
     kernel.destroy()
@@ -60,6 +63,7 @@ function simple(backend: Exclude<Backend, 'webgpu'>): Found {
   return {
     info: { backend, adapter, arrayMaxBytes: null, why: '' },
     gpu: new GPU({ mode: backend }),
+    isResizable: backend !== 'headlessgl',
     onLost: () => undefined,
     fault: () => null,
     lose: () => undefined,
@@ -121,6 +125,7 @@ async function webgpu(software: boolean): Promise<Found> {
       why: '',
     },
     gpu: new GPU({ mode: 'webgpu' }),
+    isResizable: true,
     onLost: (listener) => void listeners.push(listener),
     fault: () => {
       const found = fault

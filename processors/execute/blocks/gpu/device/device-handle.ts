@@ -20,7 +20,9 @@ export interface DeviceListener {
 
 /** What drivers look at. Secrets of ours are none of their business. */
 const DRIVER_VARIABLES =
-  /^(?:PATH|HOME|LD_LIBRARY_PATH|DISPLAY|WAYLAND_DISPLAY|(?:VK|XDG|NVIDIA|CUDA|MESA|LIBGL|DRI)_.*)$/
+  /^(?:PATH|HOME|NODE_PATH|LD_LIBRARY_PATH|DISPLAY|WAYLAND_DISPLAY|XAUTHORITY|(?:VK|XDG|NVIDIA|CUDA|MESA|LIBGL|DRI|ANGLE)_.*)$/
+/** On Linux the package `gl` computes in floats with OpenGL ES only, and takes another OpenGL if it is not told. */
+const FLOATS_OF_GL = process.platform === 'linux' ? { ANGLE_DEFAULT_PLATFORM: 'gles' } : {}
 
 export class DeviceHandle {
   readonly #child: ChildProcess
@@ -90,7 +92,7 @@ export class DeviceHandle {
 }
 
 function variablesOf({ backend = null, vulkanDriver = null, loseAfter }: GpuSettings): NodeJS.ProcessEnv {
-  const variables: NodeJS.ProcessEnv = { NODE_NO_WARNINGS: '1' }
+  const variables: NodeJS.ProcessEnv = { NODE_NO_WARNINGS: '1', ...FLOATS_OF_GL }
   for (const [name, value] of Object.entries(process.env)) if (DRIVER_VARIABLES.test(name)) variables[name] = value
   if (backend !== null) variables[BACKEND_VARIABLE] = backend
   if (loseAfter !== undefined) variables[LOSE_AFTER_VARIABLE] = String(loseAfter)

@@ -20,10 +20,9 @@ interface Compiled {
 /** More than any bound of a loop that the language lets through. */
 const LOOP_MAX = 2 ** 31 - 1
 
-export function programsOf({ gpu, info, fault }: OpenBackend): Programs {
+export function programsOf({ gpu, info, isResizable, fault }: OpenBackend): Programs {
   const compiled = new Map<string, Compiled>()
-  const kernelOf = (program: Program, output: readonly number[]): IKernelRunShortcut => {
-    const key = `${output.length}/${program.name}`
+  const kernelOf = (key: string, program: Program, output: readonly number[]): IKernelRunShortcut => {
     const known = compiled.get(key)
     compiled.delete(key)
     const made = known ?? { kernel: compile(program, output), label: labelOf(program) }
@@ -40,8 +39,8 @@ export function programsOf({ gpu, info, fault }: OpenBackend): Programs {
       output: [...output],
       // gpu.js takes names or a list and documents the names alone
       argumentTypes: [...types] as never,
-      dynamicOutput: true,
-      dynamicArguments: true,
+      dynamicOutput: isResizable,
+      dynamicArguments: isResizable,
       precision: 'single',
       ...(quads === undefined ? {} : { returnType: 'Array(4)' }),
       ...{ loopMaxIterations: LOOP_MAX },
@@ -58,8 +57,12 @@ export function programsOf({ gpu, info, fault }: OpenBackend): Programs {
         output.reduce((a, b) => a * b, perPlace),
         info.arrayMaxBytes,
       )
-      const kernel = kernelOf(program, output)
-      kernel.setOutput([...output])
+      const sizes = isResizable
+        ? output.length
+        : [output, args.map((arg) => (typeof arg === 'number' ? 0 : arg.length))]
+      const key = `${sizes}/${program.name}`
+      const kernel = kernelOf(key, program, output)
+      if (isResizable) kernel.setOutput([...output])
       try {
         const computed: unknown = kernel(...(args as never[]))
         const result = computed instanceof Promise ? await unhurried(computed) : computed
@@ -70,7 +73,7 @@ export function programsOf({ gpu, info, fault }: OpenBackend): Programs {
           output.reduce((a, b) => a * b, perPlace),
         )
       } catch (error) {
-        compiled.delete(`${output.length}/${program.name}`)
+        compiled.delete(key)
         throw error
       }
     },

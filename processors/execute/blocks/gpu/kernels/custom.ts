@@ -112,7 +112,7 @@ function programsOf(
   })
   return {
     alone: program('alone', alone),
-    together: directions === 3 ? null : program('together', text(directions === 1 ? 'this.thread.y' : 'this.thread.z')),
+    together: directions === 3 ? null : program('together', text(placeIn(directions === 1 ? 'y' : 'z'))),
   }
 }
 
@@ -132,7 +132,7 @@ function textOf(
       numbers.includes(name) ? `numbers[${after(Math.max(1, numbers.length))}${numbers.indexOf(name)}]` : `u_${name}`,
     constant: (name) => `(${constants.get(name)})`,
     // a direction that the output does not have
-    thread: (axis) => ('xyz'.indexOf(axis) < directions ? `this.thread.${axis}` : '0'),
+    thread: (axis) => ('xyz'.indexOf(axis) < directions ? placeIn(axis) : '0'),
     element: (array, at) => {
       const { shape, values } = inputs.get(array) as Tensor
       return `u_${array}[${after(values.length)}${indexOf(shape, at)}]`
@@ -141,10 +141,15 @@ function textOf(
   return `function (${[...arrays.map((name) => `u_${name}`), 'numbers'].join(', ')}) {\n${body}\n}`
 }
 
-/** The place in the flat array; an index outside is moved to the edge. */
+/** As a float: where integers and floats meet, OpenGL takes only one of them. */
+function placeIn(axis: 'x' | 'y' | 'z'): string {
+  return `Math.floor(this.thread.${axis})`
+}
+
+/** The place in the flat array; an index outside is moved to the edge. The sum makes gpu.js write the bounds as floats, as OpenGL wants them. */
 function indexOf(shape: readonly number[], at: readonly string[]): string {
   return at.reduce((before, index, level) => {
     const inside = `Math.min(Math.max(Math.floor(${index}), 0), ${shape[level]! - 1})`
-    return before === '' ? inside : `(${before} * ${shape[level]} + ${inside})`
+    return before === '' ? `(${inside} + 0)` : `(${before} * ${shape[level]} + ${inside})`
   }, '')
 }

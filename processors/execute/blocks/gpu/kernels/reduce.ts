@@ -80,10 +80,10 @@ export async function reduceRows(
   return left === values ? values.slice() : left
 }
 
-/** Flat: either one chunk a row or one row, so that no place needs to be divided. */
+/** Flat: either one chunk a row or one row, so that no place needs to be divided. `Math.floor` makes floats of places, which OpenGL does not mix with integers. */
 function program(op: 'sum' | 'min' | 'max', isFlat: boolean): Program {
-  const row = isFlat ? '(chunks === 1 ? this.thread.x : 0)' : 'this.thread.y'
-  const part = isFlat ? '(chunks === 1 ? 0 : this.thread.x)' : 'this.thread.x'
+  const row = isFlat ? '(chunks === 1 ? Math.floor(this.thread.x) : 0)' : 'this.thread.y'
+  const part = isFlat ? '(chunks === 1 ? 0 : Math.floor(this.thread.x))' : 'this.thread.x'
   return {
     name: `reduce/${op}/${isFlat ? 1 : 2}`,
     types: ['Array', 'Float', 'Float', 'Float'],

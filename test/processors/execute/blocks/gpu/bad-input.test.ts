@@ -1,6 +1,7 @@
-import { afterAll, describe, expect, test } from 'vitest'
-import { ANY, openGpu, runner, TESTED } from './backends.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ANY, backendsReady, openGpu, runner, TESTED } from './backends.ts'
 
+beforeAll(backendsReady)
 const set = openGpu(ANY)
 const run = runner(set)
 afterAll(() => set.close())

@@ -1,7 +1,7 @@
 /** Every kernel against plain code, on every backend there is. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { BuiltInBlocks } from '../../../../../processors/execute/blocks/registry.ts'
-import { openGpu, type Run, runner, TESTED } from './backends.ts'
+import { backendsReady, openGpu, type Run, runner, TESTED } from './backends.ts'
 import { grid, numbers, type Rows, references } from './reference.ts'
 
 /** The tolerance that docs/gpu.md states: relative to the greatest number of the result. */
@@ -21,6 +21,8 @@ function expectClose(found: unknown, expected: readonly unknown[], tolerance = T
   const worst = flat.reduce((most, value, i) => Math.max(most, Math.abs(value - data[i]!)), 0)
   expect(worst / scale).toBeLessThanOrEqual(tolerance)
 }
+
+beforeAll(backendsReady)
 
 describe.each(TESTED)('%s', (backend) => {
   let set: BuiltInBlocks
