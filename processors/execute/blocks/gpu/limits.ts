@@ -10,5 +10,7 @@ export const JOINED_ELEMENTS_MAX = 2 ** 20
 export const JOINED_MAX = 64
 /** Compiled programs that a device keeps. */
 export const COMPILED_MAX = 64
+/** Numbers of the arrays that such programs keep on the device, where each is compiled for one size: 512 MiB. What is under way may be more. */
+export const HELD_MAX = 2 ** 27
 /** Inputs of one kernel of a user; WebGPU promises eight arrays, one is the output. */
 export const INPUTS_MAX = 6

@@ -2,28 +2,16 @@
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { GPU } from 'gpu.js'
-import { BACKENDS, type Backend, type DeviceInfo } from './backend-names.ts'
+import { BACKENDS, type Backend } from './backend-names.ts'
+import { headlessGl } from './headless-gl.ts'
+import type { Found, OpenBackend } from './open-backend.ts'
 
-export interface OpenBackend {
-  readonly info: DeviceInfo
-  readonly gpu: GPU
-  /** A program of gpu.js computes right for arrays of other sizes than those it was compiled for. */
-  readonly isResizable: boolean
-  /** Told why, once, when the device is gone. */
-  onLost(listener: (reason: string) => void): void
-  /** What went wrong on the device since it was last asked, if anything did. */
-  fault(): string | null
-  /** As if the device had been taken away. */
-  lose(): void
-}
-
-type Found = OpenBackend | string
 /** Drivers that compute on the CPU. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i
 const PROBE = [1, 2, 3]
 
 /**
- * `software`: WebGPU may be done in software; else WebAssembly is preferred to that, being faster.
+ * `software`: WebGPU and OpenGL may be done in software; else WebAssembly is preferred to that, being faster.
  * @throws {Error} if none computes, or not the one that is asked for
  */
 export async function openBackend(wanted: Backend | null, software: boolean): Promise<OpenBackend> {
@@ -42,7 +30,7 @@ export async function openBackend(wanted: Backend | null, software: boolean): Pr
 /** A backend counts only after it has computed something right: some are there and cannot. */
 async function tried(backend: Backend, software: boolean): Promise<Found> {
   try {
-    const found = backend === 'webgpu' ? await webgpu(software) : simple(backend)
+    const found = await opened(backend, software)
     if (typeof found === 'string') return found
     const kernel = found.gpu.createKernel('function (values) { return values[this.thread.x] * 2; }', {
       output: [PROBE.length],
@@ -56,14 +44,17 @@ async function tried(backend: Backend, software: boolean): Promise<Found> {
   }
 }
 
-function simple(backend: Exclude<Backend, 'webgpu'>): Found {
-  if (backend === 'headlessgl' && !GPU.isHeadlessGLSupported) return 'the package gl is not installed'
+async function opened(backend: Backend, software: boolean): Promise<Found> {
+  if (backend === 'webgpu') return webgpu(software)
+  return backend === 'headlessgl' ? headlessGl(software) : simple(backend)
+}
+
+function simple(backend: 'webasm' | 'cpu'): Found {
   if (backend === 'webasm' && !GPU.isWebAssemblySupported) return 'no WebAssembly'
-  const adapter = backend === 'headlessgl' ? 'OpenGL' : `${availableParallelism()} cores`
   return {
-    info: { backend, adapter, arrayMaxBytes: null, why: '' },
+    info: { backend, adapter: `${availableParallelism()} cores`, arrayMaxBytes: null, why: '' },
     gpu: new GPU({ mode: backend }),
-    isResizable: backend !== 'headlessgl',
+    isResizable: true,
     onLost: () => undefined,
     fault: () => null,
     lose: () => undefined,

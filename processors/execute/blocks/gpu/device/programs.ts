@@ -2,8 +2,8 @@
 import type { IKernelRunShortcut } from 'gpu.js'
 import { BlockError } from '../../../block.ts'
 import type { Dispatch, Program } from '../kernels/kernel-def.ts'
-import { COMPILED_MAX } from '../limits.ts'
-import type { OpenBackend } from './backend.ts'
+import { COMPILED_MAX, HELD_MAX } from '../limits.ts'
+import type { OpenBackend } from './open-backend.ts'
 import { unhurried } from './unhurried.ts'
 
 export interface Programs {
@@ -15,6 +15,8 @@ export interface Programs {
 interface Compiled {
   readonly kernel: IKernelRunShortcut
   readonly label: string
+  /** Of the arrays that it keeps on the device. */
+  readonly numbers: number
 }
 
 /** More than any bound of a loop that the language lets through. */
@@ -22,14 +24,17 @@ const LOOP_MAX = 2 ** 31 - 1
 
 export function programsOf({ gpu, info, isResizable, fault }: OpenBackend): Programs {
   const compiled = new Map<string, Compiled>()
-  const kernelOf = (key: string, program: Program, output: readonly number[]): IKernelRunShortcut => {
+  const kernelOf = (key: string, program: Program, output: readonly number[], numbers: number): IKernelRunShortcut => {
     const known = compiled.get(key)
     compiled.delete(key)
-    const made = known ?? { kernel: compile(program, output), label: labelOf(program) }
+    const made = known ?? { kernel: compile(program, output), label: labelOf(program), numbers }
     compiled.set(key, made)
+    let held = 0
+    for (const one of compiled.values()) held += one.numbers
     for (const [oldest, old] of compiled) {
-      if (compiled.size <= COMPILED_MAX) break
+      if (oldest === key || (compiled.size <= COMPILED_MAX && held <= HELD_MAX)) break
       compiled.delete(oldest)
+      held -= old.numbers
       old.kernel.destroy()
     }
     return made.kernel
@@ -51,27 +56,21 @@ export function programsOf({ gpu, info, isResizable, fault }: OpenBackend): Prog
   return {
     warm: () => [...new Set([...compiled.values()].map(({ label }) => label))],
     dispatch: async (program, args, output) => {
-      const perPlace = program.quads === undefined ? 1 : 4
-      checkSizes(
-        args,
-        output.reduce((a, b) => a * b, perPlace),
-        info.arrayMaxBytes,
-      )
-      const sizes = isResizable
-        ? output.length
-        : [output, args.map((arg) => (typeof arg === 'number' ? 0 : arg.length))]
-      const key = `${sizes}/${program.name}`
-      const kernel = kernelOf(key, program, output)
+      const places = output.reduce((a, b) => a * b, 1)
+      const numbers = program.quads === undefined ? places : places * 4
+      checkSizes(args, numbers, info.arrayMaxBytes)
+      const lengths = args.map((arg) => (typeof arg === 'number' ? 0 : arg.length))
+      // for one size, or for any size of as many directions
+      const key = `${isResizable ? output.length : `${output}/${lengths}`}/${program.name}`
+      const held = isResizable ? 0 : lengths.reduce((a, b) => a + b, places * 4)
+      const kernel = kernelOf(key, program, output, held)
       if (isResizable) kernel.setOutput([...output])
       try {
         const computed: unknown = kernel(...(args as never[]))
         const result = computed instanceof Promise ? await unhurried(computed) : computed
         const problem = fault()
         if (problem !== null) throw deviceFault(problem)
-        return flattened(
-          result,
-          output.reduce((a, b) => a * b, perPlace),
-        )
+        return flattened(result, numbers)
       } catch (error) {
         compiled.delete(key)
         throw error
