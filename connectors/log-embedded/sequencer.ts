@@ -91,9 +91,9 @@ export class Sequencer {
   /** Takes a change into the next transaction. Answers the appends' offsets, and a promise that settles with the transaction. */
   submit(change: Change): { readonly offsets: number[]; readonly position: number; readonly done: Promise<void> } {
     this.#checkOpen()
-    const targets = this.#check(change.appends)
+    this.#check(change.appends)
     const group = this.#gathering
-    const offsets = this.#append(group, change.appends, targets)
+    const offsets = this.#append(group, change.appends)
     const position = this.#changes(group, change)
     this.#flushSoon()
     return { offsets, position, done: group.outcome }
@@ -115,26 +115,27 @@ export class Sequencer {
     if (this.#condition === 'recovering') throw this.#failure!
   }
 
-  #check(appends: readonly OutRecord[]): Partition[] {
+  #check(appends: readonly OutRecord[]): void {
     const { maxRecordBytes } = this.#options
-    return appends.map(({ topic, partition, value }) => {
-      if (value.length <= maxRecordBytes) return this.partition(topic, partition)
+    for (const { topic, partition, value } of appends) {
+      this.partition(topic, partition)
+      if (value.length <= maxRecordBytes) continue
       throw new LogError(
         'RECORD_TOO_LARGE',
         `a record for ${topic}/${partition} has ${value.length} bytes; at most ${maxRecordBytes} are taken`,
       )
-    })
+    }
   }
 
-  #append(group: Group, appends: readonly OutRecord[], targets: readonly Partition[]): number[] {
+  #append(group: Group, appends: readonly OutRecord[]): number[] {
     const offsets: number[] = []
     if (appends.length === 0) return offsets
     const nowMs = Math.max(this.#lastMs, this.#options.environment.now())
     this.#lastMs = nowMs
-    for (let i = 0; i < appends.length; i++) {
-      const partition = targets[i]!
+    for (const record of appends) {
+      const partition = this.partition(record.topic, record.partition)
       if (partition.batch.count === 0) group.partitions.push(partition)
-      offsets.push(partition.append(appends[i]!, nowMs))
+      offsets.push(partition.append(record, nowMs))
     }
     return offsets
   }

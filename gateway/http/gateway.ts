@@ -129,9 +129,9 @@ function createApp(edge: Edge): FastifyInstance {
     ...(edge.front === undefined ? {} : { serverFactory: () => edge.front!.server }),
   })
   app.addHook('onReady', () => edge.replies.ready)
-  if (edge.isStopping !== undefined) refuseWhileStopping(app, edge.isStopping)
+  app.decorate('isStopping', edge.isStopping ?? (() => false))
   acceptBodies(app)
-  observeRequests(app, edge.metrics)
+  const recent = observeRequests(app, edge.metrics, edge.environment)
   traceRequests(app, edge.tracing, edge.environment)
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply, edge.environment, edge.logger))
   app.setNotFoundHandler((request, reply) => {
@@ -156,7 +156,7 @@ function createApp(edge: Edge): FastifyInstance {
   registerTopics(app, edge)
   registerTopicPublish(app, edge)
   registerWorkers(app, edge)
-  registerHealth(app, edge)
+  registerHealth(app, edge, recent)
   registerOlder(app, edge)
   registerDescription(app)
   return app
@@ -187,15 +187,6 @@ async function insist(
       await new Promise<void>((resolve) => environment.after(RETRY_MS, resolve))
     }
   }
-}
-
-/** What runs is brought to an end, so questions are still answered; new work would only be left behind. */
-function refuseWhileStopping(app: FastifyInstance, isStopping: () => boolean): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    if (!isStopping() || request.method === 'GET' || request.method === 'HEAD') return done()
-    reply.header('connection', 'close')
-    done(new RequestError('unavailable', 'this process is stopping; ask another one, or again', { retryAfterS: 2 }))
-  })
 }
 
 interface BoundedWaits {

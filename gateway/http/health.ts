@@ -1,10 +1,12 @@
-/** `/health`, `/readyz`, `/metrics`: never refused, whatever the load. */
+/** `/health`, `/readyz`, `/metrics` and their older names: never refused, whatever the load. */
 import type { FastifyInstance } from 'fastify'
 import { API } from '../api/index.ts'
+import { metricsJson, prefersJson } from '../older/metrics-json.ts'
 import type { Edge } from './edge.ts'
+import type { RecentRequests } from './recent-requests.ts'
 import { route } from './route.ts'
 
-export function registerHealth(app: FastifyInstance, edge: Edge): void {
+export function registerHealth(app: FastifyInstance, edge: Edge, recent: () => RecentRequests): void {
   for (const alive of [API.getHealth, API.getHealthOlder, API.getLiveness]) route(app, alive, () => health(edge))
   for (const readiness of [API.getReadiness, API.getReadinessOlder]) {
     route(app, readiness, async (_request, reply) => {
@@ -13,7 +15,9 @@ export function registerHealth(app: FastifyInstance, edge: Edge): void {
       return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'not_ready', reason })
     })
   }
-  route(app, API.getMetrics, async (_request, reply) => {
+  route(app, API.getMetricsOlder, () => metricsJson(edge, recent()))
+  route(app, API.getMetrics, async (request, reply) => {
+    if (prefersJson(request)) return metricsJson(edge, recent())
     const body = await edge.metrics.render()
     return reply.type(edge.metrics.contentType).send(body)
   })

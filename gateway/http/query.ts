@@ -8,12 +8,13 @@ export type Query<N extends string> = { readonly [K in N]: string | undefined }
 /** @throws {RequestError} for a parameter that is not among `names`, or is there twice */
 export function queryOf<const N extends string>(request: FastifyRequest, names: readonly N[]): Query<N> {
   const given = request.query as { readonly [name: string]: unknown }
-  for (const [name, value] of Object.entries(given)) {
+  for (const name in given) {
     if (!(names as readonly string[]).includes(name)) {
       const expected = names.length === 0 ? '; there is none here' : expectedOneOf(name, names)
       refuse(name, `the parameter '${name}' is not known${expected}`)
     }
-    if (typeof value !== 'string') refuse(name, `the parameter '${name}' is there more than once; expected it once`)
+    if (typeof given[name] !== 'string')
+      refuse(name, `the parameter '${name}' is there more than once; expected it once`)
   }
   return given as Query<N>
 }

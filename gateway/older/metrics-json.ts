@@ -1,25 +1,14 @@
-/** `/_metrics`, and `/metrics` for who asks for JSON, as the older console does. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { API } from '../api/index.ts'
+/** What `/_metrics` shows, and `/metrics` to who asks for JSON, as the older console does. */
+import type { FastifyRequest } from 'fastify'
 import type { Edge } from '../http/edge.ts'
-import { route } from '../http/route.ts'
-import { type RecentRequests, recentRequests } from './recent-requests.ts'
-
-export function registerMetricsJson(app: FastifyInstance, edge: Edge): void {
-  const recent = recentRequests(app, edge.environment)
-  route(app, API.getMetricsOlder, () => shown(edge, recent()))
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.url !== '/metrics' || !prefersJson(request)) return done()
-    reply.type('application/json; charset=utf-8').send(JSON.stringify(shown(edge, recent())))
-  })
-}
+import type { RecentRequests } from '../http/recent-requests.ts'
 
 /** Collectors name text forms first. */
-function prefersJson({ headers }: FastifyRequest): boolean {
+export function prefersJson({ headers }: FastifyRequest): boolean {
   return /^\s*application\/json\b/i.test(headers.accept ?? '')
 }
 
-function shown({ log, environment }: Edge, { rps, latency, errorRate, limited }: RecentRequests): object {
+export function metricsJson({ log, environment }: Edge, { rps, latency, errorRate, limited }: RecentRequests): object {
   return {
     rps,
     latency,

@@ -8,14 +8,12 @@ import { guard } from './guard.ts'
 import { registerMessageStream } from './message-stream.ts'
 import { registerMessages } from './messages.ts'
 import { registerMessageLists } from './messages-listed.ts'
-import { registerMetricsJson } from './metrics-json.ts'
 import { registerNotBuilt } from './not-built.ts'
 import { olderSettings } from './options.ts'
 import { registerRegistryBlocks } from './registry-blocks.ts'
 
 export function registerOlder(app: FastifyInstance, edge: Edge): void {
   const settings = olderSettings(edge.options.older)
-  registerMetricsJson(app, edge)
   void app.register(async (older) => {
     guard(older, edge, settings)
     logRefusals(older, edge)

@@ -44,6 +44,8 @@ export interface World {
   /** Fields of what was logged for information. */
   readonly told: object[]
   admission: Admission
+  /** Whether the process says that it is being stopped. */
+  stopping: boolean
   call(
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     url: string,
@@ -127,6 +129,7 @@ export async function openWorld({
     metrics: createGatewayMetrics(registry),
     admission: () => world.admission,
     isReady: () => node.isReady(),
+    isStopping: () => world.stopping,
     blobs: { store, payloads: new Payloads(store), maxBytes: 1 << 20 },
     options,
   })
@@ -139,6 +142,7 @@ export async function openWorld({
     problems,
     told,
     admission: { admit: true },
+    stopping: false,
     async call(method, url, payload, headers = {}) {
       const json = typeof payload === 'object' && payload !== null && !(payload instanceof Uint8Array)
       const response = await gateway.app.inject({

@@ -1,5 +1,4 @@
 /** How many requests there were lately, how long they took and how many failed: what the older console's dashboard shows. */
-import type { FastifyInstance } from 'fastify'
 import type { Environment } from '../../topology/environment.ts'
 
 export interface RecentRequests {
@@ -28,24 +27,30 @@ interface Second {
   readonly steps: Uint32Array
 }
 
-/** Observes every request of the app, a fixed amount of memory for as long as it lives. */
-export function recentRequests(app: FastifyInstance, environment: Environment): () => RecentRequests {
+export interface RecentRequestsMeter {
+  observe(status: number, ms: number): void
+  read(): RecentRequests
+}
+
+/** A fixed amount of memory for as long as it lives. */
+export function recentRequests(environment: Environment): RecentRequestsMeter {
   const startedS = Math.floor(environment.monotonic() / 1000)
   const seconds = Array.from({ length: SECONDS }, (): Second => {
     return { at: -1, count: 0, failed: 0, limited: 0, steps: new Uint32Array(STEPS) }
   })
-  app.addHook('onResponse', (_request, reply, done) => {
-    const second = secondAt(seconds, Math.floor(environment.monotonic() / 1000))
-    second.count += 1
-    if (reply.statusCode >= 500) second.failed += 1
-    else if (reply.statusCode === 429) second.limited += 1
-    second.steps[stepOf(reply.elapsedTime)]! += 1
-    done()
-  })
-  return () => {
-    const nowS = Math.floor(environment.monotonic() / 1000)
-    const kept = seconds.filter(({ at }) => at >= 0 && at > nowS - SECONDS)
-    return summed(kept, Math.max(1, Math.min(SECONDS, nowS - startedS)))
+  return {
+    observe(status, ms) {
+      const second = secondAt(seconds, Math.floor(environment.monotonic() / 1000))
+      second.count += 1
+      if (status >= 500) second.failed += 1
+      else if (status === 429) second.limited += 1
+      second.steps[stepOf(ms)]! += 1
+    },
+    read() {
+      const nowS = Math.floor(environment.monotonic() / 1000)
+      const kept = seconds.filter(({ at }) => at >= 0 && at > nowS - SECONDS)
+      return summed(kept, Math.max(1, Math.min(SECONDS, nowS - startedS)))
+    },
   }
 }
 
