@@ -1,4 +1,5 @@
 /** Trees of the kernel language as the text that gpu.js compiles. */
+import { folded } from './fold.ts'
 import type { Expression, Statement } from './syntax.ts'
 
 export interface Printing {
@@ -6,13 +7,17 @@ export interface Printing {
   element(array: string, at: readonly string[]): string
   /** What a name of the text stands for. */
   variable(name: string): string
-  constant(name: string): string
+  constant(name: string): number
   /** How many of this thread, in this direction. */
   thread(axis: 'x' | 'y' | 'z'): string
 }
 
 export function printExpression(tree: Expression, how: Printing): string {
-  const print = (part: Expression): string => printExpression(part, how)
+  return printFolded(folded(tree, how.constant), how)
+}
+
+function printFolded(tree: Expression, how: Printing): string {
+  const print = (part: Expression): string => printFolded(part, how)
   switch (tree.kind) {
     case 'literal':
       return number(tree.value)
@@ -21,7 +26,7 @@ export function printExpression(tree: Expression, how: Printing): string {
     case 'thread':
       return how.thread(tree.axis)
     case 'constant':
-      return how.constant(tree.name)
+      return number(how.constant(tree.name))
     case 'element':
       return how.element(tree.array, tree.at.map(print))
     case 'call':
@@ -31,8 +36,14 @@ export function printExpression(tree: Expression, how: Printing): string {
     case 'binary':
       return `(${print(tree.left)} ${tree.operator} ${print(tree.right)})`
     case 'choice':
-      return `(${print(tree.test)} ? ${print(tree.yes)} : ${print(tree.no)})`
+      return `(${print(tree.test)} ? ${printFloat(tree.yes, how)} : ${print(tree.no)})`
   }
+}
+
+/** gpu.js takes a choice for what its first part is, and a whole number for an integer, which compilers do not let stand beside a float. */
+function printFloat(tree: Expression, how: Printing): string {
+  const text = printFolded(tree, how)
+  return tree.kind === 'literal' && Number.isInteger(tree.value) ? `Math.floor(${text})` : text
 }
 
 export function printStatements(body: readonly Statement[], how: Printing): string {
@@ -66,5 +77,7 @@ function printCall(name: string, args: readonly string[]): string {
 
 /** A literal that no backend takes for an integer where it divides: whole ones are written as they are, and `/` is always one of floats in gpu.js. */
 function number(value: number): string {
+  // `-0` would be an integer, which has no such thing
+  if (Object.is(value, -0)) return 'Math.ceil(-0.5)'
   return value < 0 ? `(${value})` : String(value)
 }

@@ -19,7 +19,7 @@ const parse = (body: string) => parseKernel(`function (a, m, n) {\n${body}\n}`, 
 const plain = {
   variable: (name: string) => name,
   element: (array: string, at: readonly string[]) => `${array}[${at.join('][')}]`,
-  constant: (name: string) => `this.constants.${name}`,
+  constant: (name: string) => names.constants.get(name)!,
   thread: (axis: string) => `this.thread.${axis}`,
 }
 
@@ -135,6 +135,10 @@ describe('formulas', () => {
     ['x // comment\n /* another */ + 1', '(x + 1)'],
     ['Math.max(x, Math.PI)', 'Math.max(x, 3.1415927410125732)'],
     ['x < 1 ? x : y < 2 ? y : 3', '((x < 1) ? x : ((y < 2) ? y : 3))'],
+    ['2 * 3 - 1 + x % (7 / 2)', '(5 + (x % 3.5))'],
+    ['Math.max(1, 2) * x - 1 / 0', '((2 * x) - (1 / 0))'],
+    ['x * -(1 - 1)', '(x * Math.ceil(-0.5))'],
+    ['x < 1 ? 2 - 1 : x < 2 ? 0.5 : 0', '((x < 1) ? Math.floor(1) : ((x < 2) ? 0.5 : 0))'],
     ['this.thread.x', null],
     ['x y', null],
     ['', null],

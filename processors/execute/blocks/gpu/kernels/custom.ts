@@ -130,7 +130,7 @@ function textOf(
   const body = printStatements(parsed.body, {
     variable: (name) =>
       numbers.includes(name) ? `numbers[${after(Math.max(1, numbers.length))}${numbers.indexOf(name)}]` : `u_${name}`,
-    constant: (name) => `(${constants.get(name)})`,
+    constant: (name) => constants.get(name)!,
     // a direction that the output does not have
     thread: (axis) => ('xyz'.indexOf(axis) < directions ? placeIn(axis) : '0'),
     element: (array, at) => {

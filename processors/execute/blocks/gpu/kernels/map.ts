@@ -34,7 +34,7 @@ export const map: KernelDef<Item, Float32Array> = {
           ? `in_${name}[this.thread.x]`
           : `numbers[item * ${names.numbers.length} + ${names.numbers.indexOf(name)}]`,
       element: () => '0',
-      constant: () => '0',
+      constant: () => 0,
       thread: () => '0',
     })
     const program = programOf(text, names.arrays, kernelLabel('map', JSON.stringify({ formula })))

@@ -58,7 +58,7 @@ export const monteCarlo: KernelDef<Item, Estimate> = {
           ? `v_${name}`
           : `numbers[this.thread.y * ${Math.max(1, names.length)} + ${names.indexOf(name)}]`,
       element: () => '0',
-      constant: () => '0',
+      constant: () => 0,
       thread: () => '0',
     })
     const samples = Math.ceil((fields.samples as number) / THREADS) * THREADS
