@@ -190,6 +190,7 @@ class Beamline {
       openLog(choice, { dataFolder, partitions, environment, registersSchemas, onProblem }),
     )
     this.#closers.push(() => opened.close())
+    if (opened.kind === 'embedded') opened.log.putOffUpkeepWhile(() => this.#intake.isHot)
     return opened
   }
 

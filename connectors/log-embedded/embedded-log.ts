@@ -173,6 +173,11 @@ export class EmbeddedLog implements Log {
     this.#housekeeping.unreadEvents = unread
   }
 
+  /** Folding and settling have time, up to twice what is kept at other times, while this says so. */
+  putOffUpkeepWhile(isRushed: () => boolean): void {
+    this.#housekeeping.isRushed = isRushed
+  }
+
   /** Trims and folds what is due now, without waiting for its turn. */
   tidy(): Promise<void> {
     return this.#housekeeping.tidy()

@@ -12,6 +12,8 @@ const SETTLE_EVERY = 1024
 /** Of what is submitted, the part that reaches the file once packed; only decides when to look. */
 const PACKED_SHARE = 0.3
 const TRANSACTION_BYTES = 8192
+/** While more is submitted than can be worked off, there may be so many times as much to fold and to settle: it has time until the rush is over. */
+const RUSH_SLACK = 2
 
 export interface HousekeepingOptions {
   readonly environment: Environment
@@ -33,6 +35,7 @@ export class Housekeeping {
   #settling = false
   /** By partition, the first event that somebody is still to read; empty: nobody says. */
   unreadEvents: () => readonly number[] = () => []
+  isRushed: () => boolean = () => false
   #unsaved = 0
   #checkpointing = false
   #written = 0
@@ -59,11 +62,16 @@ export class Housekeeping {
     })
   }
 
+  get #slack(): number {
+    return this.isRushed() ? RUSH_SLACK : 1
+  }
+
   written({ bytes, group }: SentGroup): void {
     this.#written += bytes
     this.#unsaved += bytes * PACKED_SHARE + TRANSACTION_BYTES
     if (++this.#groups >= SETTLE_EVERY) this.#settle()
-    if (group.changelogs.some((changelog) => changelog.unfoldedBytes >= this.#foldBytes)) this.#fold()
+    const foldBytes = this.#foldBytes * this.#slack
+    if (group.changelogs.some((changelog) => changelog.unfoldedBytes >= foldBytes)) this.#fold()
     if (this.#unsaved >= this.#checkpointBytes && !this.#checkpointing) this.#checkpoint()
   }
 
@@ -84,7 +92,8 @@ export class Housekeeping {
     })
     this.#run(fold, (tasks = []) => {
       this.#folding = false
-      if (tasks.some((task) => changelogs[task]!.unfoldedBytes >= this.#foldBytes)) this.#fold()
+      const foldBytes = this.#foldBytes * this.#slack
+      if (tasks.some((task) => changelogs[task]!.unfoldedBytes >= foldBytes)) this.#fold()
     })
   }
 
@@ -92,7 +101,7 @@ export class Housekeeping {
     if (this.#settling || this.#closed) return
     this.#settling = true
     this.#groups = 0
-    this.#run(this.#reader.call('settle', []), () => {
+    this.#run(this.#reader.call('settle', [this.#slack]), () => {
       this.#settling = false
     })
   }
@@ -109,7 +118,7 @@ export class Housekeeping {
     this.#written = 0
     this.#idleRounds = 0
     if (this.#unsaved > 0 && !this.#checkpointing) this.#checkpoint()
-    const trimmed = await this.#reader.call('tidy', [this.#environment.now(), this.unreadEvents()])
+    const trimmed = await this.#reader.call('tidy', [this.#environment.now(), this.unreadEvents(), this.#slack])
     for (const { topic, partition, first } of trimmed) this.#sequencer.partition(topic, partition).first = first
   }
 

@@ -93,8 +93,8 @@ export interface ReaderCalls {
   changelogNext(task: number, through: number): ChangelogPart | null
   /** Answers the tasks that were folded: not those it could not begin with just now. */
   fold(goals: readonly FoldGoal[]): readonly number[]
-  /** Settles the oldest groups if there are too many. */
-  settle(): void
+  /** Settles the oldest groups if there are too many: more than `slack` times the limits. */
+  settle(slack: number): void
   /**
    * Settles, trims, and compacts `control`. Answers the partitions that begin later now. `unread`: by partition, the first event that is still to be
    * read; empty: nobody says.
@@ -102,6 +102,7 @@ export interface ReaderCalls {
   tidy(
     nowMs: number,
     unread: readonly number[],
+    slack: number,
   ): readonly { readonly topic: Topic; readonly partition: number; readonly first: number }[]
   checkpoint(): void
   close(): void

@@ -45,8 +45,8 @@ answer<ReaderCalls>(
     changelogNext: (task, through) => restoring.get(task)?.next(through) ?? null,
     fold,
     settle: settleGroups,
-    async tidy(nowMs, unread) {
-      await settleGroups()
+    async tidy(nowMs, unread, slack) {
+      await settleGroups(slack)
       return maintenance.tidy(nowMs, unread)
     },
     checkpoint: maintenance.checkpoint,
@@ -73,8 +73,8 @@ async function fold(goals: readonly FoldGoal[]): Promise<readonly number[]> {
 }
 
 /** One at a time. */
-function settleGroups(): Promise<void> {
-  settling ??= settle(database, index, options, foldThrough, write).finally(() => {
+function settleGroups(slack: number): Promise<void> {
+  settling ??= settle(database, index, options, slack, foldThrough, write).finally(() => {
     settling = null
   })
   return settling

@@ -15,16 +15,17 @@ const LEFT = 0.5
 /** Folds a task's changelog up to a position; false if it cannot just now. */
 export type FoldThrough = (task: number, position: number) => Promise<boolean>
 
-/** Settles while there are more groups, or more bytes in them, than the limits say. The newest group always stays: the next one's id follows it. */
+/** Settles if there are more groups, or more bytes in them, than `slack` times the limits. The newest group always stays: the next one's id follows it. */
 export async function settle(
   database: DatabaseSync,
   index: GroupIndex,
   { settleGroups, settleBytes, settleAtOnce, partitions }: ReaderData,
+  slack: number,
   fold: FoldThrough,
   write: Write,
 ): Promise<void> {
   index.refresh()
-  const count = tooMany(index.groups, settleGroups, settleBytes)
+  const count = tooMany(index.groups, settleGroups, settleBytes, slack)
   if (count === 0) return
   const last = index.groups[count - 1]!.group
   for (let task = 0; task < partitions; task++) {
@@ -44,9 +45,9 @@ export async function settle(
   }
 }
 
-function tooMany(groups: readonly GroupSize[], maxGroups: number, maxBytes: number): number {
+function tooMany(groups: readonly GroupSize[], maxGroups: number, maxBytes: number, slack: number): number {
   let bytes = groups.reduce((sum, group) => sum + group.bytes, 0)
-  if (groups.length <= maxGroups && bytes <= maxBytes) return 0
+  if (groups.length <= maxGroups * slack && bytes <= maxBytes * slack) return 0
   let count = 0
   while (count < groups.length - 1 && (groups.length - count > maxGroups * LEFT || bytes > maxBytes * LEFT)) {
     bytes -= groups[count++]!.bytes

@@ -81,6 +81,11 @@ export class Intake {
     return arrivals >= (LEAST_RATE * ms) / 1_000 && waiting - before >= arrivals * LEFT_PART
   }
 
+  /** Whether submissions pour in. */
+  get isHot(): boolean {
+    return this.#environment.monotonic() < this.#hotUntil
+  }
+
   /** Milliseconds that may be spent on `ingest` now; not positive: come back after {@link retryMs}. */
   allowanceMs(): number {
     const now = this.#environment.monotonic()

@@ -108,6 +108,27 @@ describe('folding', () => {
   })
 })
 
+describe('a rush', () => {
+  it('puts off folding and settling, but not without bound', async () => {
+    await open({ settleGroups: 4, foldBytes: 1_000 })
+    let isRushed = true
+    log.putOffUpkeepWhile(() => isRushed)
+    const task = await log.openTask(0)
+    const commit = (key: string) => task.commit(request([], [entry(key, 'x'.repeat(240))]))
+    for (let i = 0; i < 6; i++) await commit(`\x14${i}`)
+    await log.tidy()
+    expect([count('groups'), foldedTo()]).toEqual([6, 0])
+    for (let i = 6; i < 10; i++) await commit(`\x14${i}`)
+    await log.tidy()
+    expect(count('groups')).toBeLessThanOrEqual(4)
+    await until(() => foldedTo() > 0)
+    for (let i = 10; i < 14; i++) await commit(`\x14${i}`)
+    isRushed = false
+    await log.tidy()
+    expect(count('groups')).toBeLessThanOrEqual(4)
+  })
+})
+
 describe('trimming', () => {
   const fill = async (topic: Topic, batches: number) => {
     for (let i = 0; i < batches; i++) await log.append([record(topic, 0, `${i} ${noise(2000)}`)])
