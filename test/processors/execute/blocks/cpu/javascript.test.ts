@@ -1,7 +1,9 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import type { BlockContext, BlockLogLine } from '../../../../../processors/execute/block.ts'
+import { blockTable } from '../../../../../processors/execute/block-table.ts'
 import { MAX_LINE_CHARS, MAX_LINES } from '../../../../../processors/execute/blocks/cpu/script/script-log.ts'
 import type { BuiltInBlocks } from '../../../../../processors/execute/blocks/registry.ts'
+import { failureOf } from '../../../../../processors/execute/failure.ts'
 import type { Json } from '../../../../../schemas/json.ts'
 import { contextOf, openBlocks } from '../support.ts'
 
@@ -267,6 +269,21 @@ describe('a script that does not end', () => {
     const set = open({ cpuThreads: 1, scripts: { maxMs: 400 } })
     await expect(run('for (;;);', { set, timeoutMs: 60_000 })).rejects.toMatchObject({ code: 'TIMEOUT' })
   })
+})
+
+test('what is no fault of a script and no limit of it is INTERNAL_ERROR: the workers are closed', async () => {
+  const set = open({ cpuThreads: 1 })
+  const prepared = blockTable(set.blocks).get('javascript')!
+  const codeOf = (call: Promise<Json>): Promise<string> =>
+    call.then(
+      () => 'an output',
+      (error: unknown) => failureOf(error, prepared).code,
+    )
+  // of these two one runs and one waits
+  const calls = [codeOf(run('for (;;);', { set })), codeOf(run('for (;;);', { set }))]
+  await set.close()
+  calls.push(codeOf(run('1', { set })))
+  expect(await Promise.all(calls)).toEqual(['INTERNAL_ERROR', 'INTERNAL_ERROR', 'INTERNAL_ERROR'])
 })
 
 describe('javascript.trusted', () => {

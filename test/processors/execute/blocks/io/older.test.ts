@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { blockTable } from '../../../../../processors/execute/block-table.ts'
-import type { BuiltInBlocks } from '../../../../../processors/execute/blocks/registry.ts'
+import { type BuiltInBlocks, builtInBlocks } from '../../../../../processors/execute/blocks/registry.ts'
+import type { BlockTools } from '../../../../../processors/execute/blocks/tools.ts'
 import { checkFlow } from '../../../../../schemas/flow/compile.ts'
 import type { Json } from '../../../../../schemas/json.ts'
-import { contextOf, LOCAL_EGRESS, openBlocks } from '../support.ts'
+import { contextOf, LOCAL_EGRESS, openBlocks, realTools } from '../support.ts'
 import { describeWith, missingPostgres, startPostgres } from './servers.ts'
 
 type Input = { readonly [name: string]: Json }
@@ -193,6 +194,31 @@ describeWith('the Rust worker on Postgres', missingPostgres, startPostgres, (pos
     const blocks = openBlocks({ egress: LOCAL_EGRESS })
     const connection_string = `postgres://postgres@127.0.0.1:${postgres().port}/postgres`
     expect(await outcome(blocks, 'sql', { connection_string, ...payload })).toMatchObject(expected)
+    await blocks.close()
+  })
+})
+
+/** The time that a connection has is over as soon as it is dialled; all else takes the time it takes. */
+const CONNECT_TIMEOUT_MS = 12_345
+const hurried: BlockTools = {
+  ...realTools,
+  after: (ms, callback) => {
+    if (ms !== CONNECT_TIMEOUT_MS) return realTools.after(ms, callback)
+    callback()
+    return () => undefined
+  },
+}
+
+describe('a connection that is not there in time', () => {
+  test.each([
+    ['http.request', 'CONNECTION_TIMEOUT'],
+    ['http', 'HTTP_REQUEST_FAILED'],
+  ])('%s: %s', async (type, code) => {
+    const before = calls
+    const http = { connectTimeoutMs: CONNECT_TIMEOUT_MS }
+    const blocks = builtInBlocks(hurried, { egress: LOCAL_EGRESS, http })
+    expect(await outcome(blocks, type, at({ url: '/x', method: 'GET' }))).toEqual({ code })
+    expect(calls).toBe(before)
     await blocks.close()
   })
 })
