@@ -53,8 +53,8 @@ const SLICE = 64
 const GATHER_MS_PER_CLIENT = 0.5
 const MIN_GATHER_MS = 20
 const MAX_GATHER_MS = 100
-/** The tail outlasts its last client by this, for the one that comes back. */
-const TAIL_KEPT_MS = 30_000
+/** The tail outlasts its last client by this, for the one that comes back after the second that clients are told to wait. It reads all that happens, so not for long. */
+const TAIL_KEPT_MS = 2_000
 /** A client that was told to go has this long to take what it was sent. */
 const LINGER_MS = 10_000
 const RETRY_AFTER_S = 5

@@ -6,6 +6,8 @@ const ONE_READ_IN = 20
 const LINE_FEED = 10
 const END_OF_FRAME = Buffer.from('\n\n')
 const HEARTBEAT = Buffer.from(': heartbeat\n')
+/** What has come is looked at before the next client reads, so all read into the same memory. */
+const RECEIVED = Buffer.alloc(256 << 10)
 const EVENT = /^id: [^\n]*\ndata: (\{.*\})$/m
 
 export class StreamClients {
@@ -32,24 +34,26 @@ export class StreamClients {
   }
 
   #open({ hostname, port }: URL, query: string, index: number): Promise<void> {
-    const socket = connect(Number(port), hostname)
-    this.#closers.push(() => socket.destroy())
-    this.frames[index] = 0
     const count = frameCounter()
     const read = index % ONE_READ_IN === 0 ? this.#reader() : null
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const take = (length: number): boolean => {
+      const chunk = RECEIVED.subarray(0, length)
+      this.bytes += length
+      this.frames[index]! += count(chunk)
+      read?.(chunk)
+      if (this.frames[index]! > 0) resolve()
+      return true
+    }
+    const socket = connect({ host: hostname, port: Number(port), onread: { buffer: RECEIVED, callback: take } })
+    this.#closers.push(() => socket.destroy())
+    this.frames[index] = 0
     socket.write(`GET /api/v1/stream${query} HTTP/1.1\r\nhost: ${hostname}\r\n\r\n`)
-    return new Promise((resolve, reject) => {
-      socket.on('error', (error) => (this.#closing ? resolve() : reject(error)))
-      socket.on('close', () => {
-        if (!this.#closing) this.gone++
-      })
-      socket.on('data', (chunk: Buffer) => {
-        this.bytes += chunk.length
-        this.frames[index]! += count(chunk)
-        read?.(chunk)
-        if (this.frames[index]! > 0) resolve()
-      })
+    socket.on('error', (error) => (this.#closing ? resolve() : reject(error)))
+    socket.on('close', () => {
+      if (!this.#closing) this.gone++
     })
+    return promise
   }
 
   #reader(): (chunk: Buffer) => void {

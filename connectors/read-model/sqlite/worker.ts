@@ -1,10 +1,12 @@
 /** The read model's thread: fed by pokes or by hand, and asked. It does one thing after the other. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { isFinished, ReadModelError } from '../../../topology/read-model/port.ts'
+import { realEnvironment as environment } from '../../environment.ts'
 import type { KafkaSource } from '../kafka-source.ts'
 import type { Question } from '../queries/read-queries.ts'
 import { WaitingRuns } from '../waiting-runs.ts'
 import { Builds } from './builds.ts'
+import { Freshness, LISTS } from './freshness.ts'
 import type { PartitionBatch, Projection } from './projection.ts'
 import type { Build, Call, CallError, Calls, FromWorker, ToWorker, WorkerSetup } from './protocol.ts'
 
@@ -16,6 +18,7 @@ const { source } = setup
 const builds = new Builds(setup.projection)
 const reader = source.kind === 'embedded' ? await openReader(source.folder) : null
 const waiting = new WaitingRuns()
+const freshness = new Freshness(environment.monotonic)
 const givenUp = new Map<number, () => void>()
 
 const send = (message: FromWorker): void => parentPort!.postMessage(message)
@@ -62,12 +65,15 @@ function pull(build: Build, projection: Projection): boolean {
   if (reader === null) return false
   const parts: PartitionBatch[] = []
   let more = false
+  let events = 0
   for (let partition = 0; partition < setup.projection.partitions; partition++) {
     const records = reader.read('events', partition, projection.positions[partition]!, BATCH)
     if (records.length > 0) parts.push({ partition, records })
     if (records.length >= BATCH) more = true
+    events += records.length
   }
   applyParts(build, parts)
+  if (build === 'serving') freshness.looked(events)
   return more
 }
 
@@ -116,13 +122,23 @@ async function settle(id: number, work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** A question sees what was durable when it was asked, unless the projection is far behind or cannot go on. */
-function freshen(): void {
+/**
+ * A question sees what was durable when it was asked, unless the projection is far behind or cannot go on. While much happens, lists see what
+ * was a tenth of a second ago.
+ */
+async function freshen({ name, params }: Call): Promise<void> {
+  if (name === 'apply' || (freshness.suffices && (await canLag(name, params)))) return
   try {
     pull('serving', builds.serving)
   } catch (cause) {
     failed(cause)
   }
+}
+
+async function canLag(name: Call['name'], params: Call['params']): Promise<boolean> {
+  if (name !== 'getRun') return LISTS.has(name)
+  const { tenant, runId } = params as Calls['getRun']['params']
+  return (await builds.serving.statusOf(tenant, runId)) === 'completed'
 }
 
 async function handle(message: ToWorker): Promise<void> {
@@ -137,7 +153,7 @@ async function handle(message: ToWorker): Promise<void> {
       failed(cause)
     }
   } else if (message.kind === 'call') {
-    if (message.name !== 'apply') freshen()
+    await freshen(message)
     if (message.name === 'awaitRun') await awaitRun(message.id, message.params as Calls['awaitRun']['params'])
     else await settle(message.id, () => perform(message))
   }

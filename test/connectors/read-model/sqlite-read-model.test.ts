@@ -6,6 +6,7 @@ import { realEnvironment } from '../../../connectors/environment.ts'
 import { openEmbeddedLog } from '../../../connectors/log-embedded/embedded-log.ts'
 import { openMemoryLog } from '../../../connectors/log-memory/memory-log.ts'
 import { createMemoryStorage } from '../../../connectors/log-memory/storage.ts'
+import { MANY_EVENTS } from '../../../connectors/read-model/sqlite/freshness.ts'
 import { openSqliteReadModel, type SqliteReadModel } from '../../../connectors/read-model/sqlite/sqlite-read-model.ts'
 import { encodeRecord } from '../../../schemas/codec/wire.ts'
 import { homeOf, type RunId } from '../../../schemas/ids.ts'
@@ -109,5 +110,28 @@ describe.each(sources)('the SQLite read model, %s', (_what, open) => {
   it('refuses to answer once it is closed', async () => {
     await model.close()
     await expect(model.getRun(TENANT, ids[0]!)).rejects.toMatchObject({ code: 'READ_MODEL_CLOSED' })
+  })
+})
+
+describe('the SQLite read model on a busy embedded log', () => {
+  beforeEach(sources[1][1])
+  const newest = { filter: anyRun(TENANT), order: 'newest', limit: 1000, cursor: null } as const
+  const runOf = (seed: number): RunId => sampleRunId(seed % PARTITIONS, numbers(seed))
+
+  it('shows a run as it is now, and lists soon', async () => {
+    const many = Array.from({ length: 200 }, (_, index) => runOf(index + 1))
+    const events = many.flatMap((runId) =>
+      completedRun({ runId, steps: 2, atMs: 1000 }).map((event) => outRecord(event, runId)),
+    )
+    expect(events.length).toBeGreaterThan(MANY_EVENTS)
+    await log.append(events)
+    // the question itself looks for what was appended, and finds much
+    expect((await model.listRuns(newest)).runs).toHaveLength(many.length)
+    const [accepted, ...rest] = completedRun({ runId: runOf(1001), steps: 2, atMs: 2000 })
+    await log.append([outRecord(accepted!, runOf(1001))])
+    expect((await model.getRun(TENANT, runOf(1001)))?.status).toBe('accepted')
+    await append(runOf(1001), rest)
+    await expect.poll(async () => (await model.listRuns(newest)).runs[0]?.status).toBe('completed')
+    expect((await model.getRun(TENANT, runOf(1001)))?.status).toBe('completed')
   })
 })
