@@ -32,7 +32,7 @@ async function main(): Promise<void> {
     ...(values.quick ? ['--quick'] : []),
     ...(values.rounds === undefined ? [] : ['--rounds', values.rounds]),
   ]
-  const kafka = log === 'kafka' ? await startBenchKafka() : null
+  const kafka = log === 'kafka' ? await startBenchKafka(values.quick ? 'short' : 'full') : null
   try {
     const env = kafka === null ? {} : kafkaVariables(kafka)
     const results = await runAll(
@@ -40,7 +40,8 @@ async function main(): Promise<void> {
       (benchmark) => [...args, ...(benchmark.on === 'both' ? ['--log', log] : [])],
       env,
     )
-    console.log(JSON.stringify({ machine, settings, results }))
+    const warmUp = kafka === null ? {} : { broker_warm_up: kafka.warmUp }
+    console.log(JSON.stringify({ machine, settings, ...warmUp, results }))
   } finally {
     await kafka?.stop()
   }

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LogChoice } from '../../connectors/open-log.ts'
-import { startKafka } from '../kafka/cluster.ts'
+import { AS_SERVER, startKafka } from '../kafka/cluster.ts'
 import { processCpuUs } from '../measure/process-cpu.ts'
+import { progress, runScript } from './child.ts'
 
 /** For scripts that are started by a script which has a broker. */
 const BROKERS = 'BENCH_KAFKA_BROKERS'
@@ -16,10 +17,30 @@ export interface BenchKafka {
   readonly folder: string
 }
 
-/** Starts a broker with the settings of a server rather than those of a test. */
-export async function startBenchKafka(): Promise<BenchKafka & { stop(): Promise<void> }> {
-  const kafka = await startKafka({ heap: '1g', properties: { 'log.retention.check.interval.ms': '300000' } })
-  return { brokers: kafka.bootstrap, folder: kafka.folder, stop: () => kafka.stop() }
+/** Runs that came before anything was measured. */
+export interface WarmUp {
+  readonly seconds: number
+  readonly runs: number
+}
+
+const WARM_UP_SECONDS = { short: 10, full: 40 } as const
+
+/** Starts a broker with the settings of a server rather than those of a test, and gives it something to do (`warm-up.ts`) before it is measured. */
+export async function startBenchKafka(
+  length: keyof typeof WARM_UP_SECONDS,
+): Promise<BenchKafka & { readonly warmUp: WarmUp; stop(): Promise<void> }> {
+  const kafka = await startKafka({ ...AS_SERVER, properties: { 'log.retention.check.interval.ms': '300000' } })
+  const place = { brokers: kafka.bootstrap, folder: kafka.folder }
+  try {
+    const script = new URL('warm-up.ts', import.meta.url).pathname
+    const args = ['--seconds', String(WARM_UP_SECONDS[length])]
+    const warmUp = (await runScript(script, args, { env: kafkaVariables(place) })) as WarmUp
+    progress(`the broker is warm: ${warmUp.seconds} s, ${warmUp.runs} runs that do not count`)
+    return { ...place, warmUp, stop: () => kafka.stop() }
+  } catch (error) {
+    await kafka.stop()
+    throw error
+  }
 }
 
 export function kafkaVariables({ brokers, folder }: BenchKafka): NodeJS.ProcessEnv {
@@ -31,7 +52,7 @@ export async function withKafka<T>(use: (kafka: BenchKafka) => Promise<T>): Prom
   const brokers = process.env[BROKERS]
   const folder = process.env[FOLDER]
   if (brokers !== undefined && folder !== undefined) return use({ brokers: brokers.split(','), folder })
-  const own = await startBenchKafka()
+  const own = await startBenchKafka('full')
   try {
     return await use(own)
   } finally {

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type KafkaCluster, startKafka } from '../kafka/cluster.ts'
+import { AS_SERVER, type KafkaCluster, startKafka } from '../kafka/cluster.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
 import { freePort } from '../process/free-ports.ts'
 
@@ -28,7 +28,7 @@ export async function startTarget(log: 'embedded' | 'kafka'): Promise<Target> {
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    if (log === 'kafka') kafka = await startKafka()
+    if (log === 'kafka') kafka = await startKafka(AS_SERVER)
     const brokers = kafka?.bootstrap.join(',') ?? ''
     const env = kafka === null ? {} : { BEAMLINE_LOG: 'kafka', BEAMLINE_KAFKA_BROKERS: brokers }
     const port = await freePort()

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path'
 import { freePorts } from '../process/free-ports.ts'
 import { type Certificate, makeCertificate } from './certificate.ts'
 import { kafkaJars, NEWEST_KAFKA } from './jars.ts'
-import { formatNode, java, type NodeProcess, startNode } from './node.ts'
+import { formatNode, java, type NodeMemory, type NodeProcess, startNode } from './node.ts'
 import type { CommandOptions, CommandResult } from './run-command.ts'
 import type { KafkaSasl, NodePorts, NodeSettings } from './settings.ts'
 import { startWarden } from './warden.ts'
@@ -33,6 +33,8 @@ export interface KafkaClusterOptions {
   readonly dataFolder?: string
   /** Of each JVM. Default `512m`. */
   readonly heap?: string
+  /** Default `small`. */
+  readonly collector?: NodeMemory['collector']
 }
 
 export interface KafkaCluster {
@@ -53,11 +55,14 @@ export interface KafkaCluster {
   stop(): Promise<void>
 }
 
+/** Memory and garbage collection as Kafka's own start script has them: for what is measured. */
+export const AS_SERVER = { heap: '1g', collector: 'server' } as const satisfies KafkaClusterOptions
+
 const STOP_WITHIN_MS = 20_000
 
 /** Starts a cluster and waits until every node serves. It ends with this process, however that ends. */
 export async function startKafka(options: KafkaClusterOptions = {}): Promise<KafkaCluster> {
-  const { version = NEWEST_KAFKA, nodes = 1, heap = '512m' } = options
+  const { version = NEWEST_KAFKA, nodes = 1, heap = '512m', collector = 'small' } = options
   const jars = await kafkaJars(version)
   const temporary = options.dataFolder === undefined
   const folder = resolve(options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'beamline-kafka-'))))
@@ -69,7 +74,7 @@ export async function startKafka(options: KafkaClusterOptions = {}): Promise<Kaf
   const warden = startWarden(temporary ? folder : null)
   const running = new Map<number, NodeProcess>()
   const launch = (node: number): NodeProcess => {
-    const process = startNode(settings[node - 1]!, jars, heap, warden)
+    const process = startNode(settings[node - 1]!, jars, { heap, collector }, warden)
     running.set(node, process)
     return process
   }
