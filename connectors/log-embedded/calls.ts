@@ -26,6 +26,17 @@ function onMessage<M>(port: Port, listener: (message: M) => void): void {
   ;(port as MessagePort).on('message', listener)
 }
 
+/** An answer with memory that moves to who asked. */
+export class Moved<T> {
+  readonly value: T
+  readonly transfer: readonly Transferable[]
+
+  constructor(value: T, transfer: readonly Transferable[]) {
+    this.value = value
+    this.transfer = transfer
+  }
+}
+
 export interface Caller<C extends Calls<C>> {
   call<K extends keyof C & string>(name: K, args: Arguments<C[K]>, transfer?: readonly Transferable[]): Answer<C[K]>
   /** Fails all calls under way, and every later one. */
@@ -61,13 +72,18 @@ export function caller<C extends Calls<C>>(port: Port): Caller<C> {
 /** Answers calls on a port. `errorOf` says what an exception means to the caller. */
 export function answer<C extends Calls<C>>(
   port: Port,
-  calls: { readonly [K in keyof C]: (...args: Arguments<C[K]>) => ReturnType<C[K]> | Promise<ReturnType<C[K]>> },
+  calls: {
+    readonly [K in keyof C]: (
+      ...args: Arguments<C[K]>
+    ) => ReturnType<C[K]> | Moved<ReturnType<C[K]>> | Promise<ReturnType<C[K]>>
+  },
   errorOf: (error: unknown) => ThreadError,
 ): void {
   onMessage(port, ({ id, name, args }: CallMessage) => {
     const reply = (message: AnswerMessage) => port.postMessage(message)
     try {
       const value = calls[name as keyof C](...(args as Arguments<C[keyof C]>))
+      if (value instanceof Moved) return port.postMessage({ id, value: value.value }, [...value.transfer])
       if (!(value instanceof Promise)) return reply({ id, value })
       value.then(
         (settled) => reply({ id, value: settled }),

@@ -19,6 +19,7 @@ import {
 import { Assignment } from './assignment.ts'
 import { decodeBatch } from './batch-codec.ts'
 import type { Fetch } from './cursor.ts'
+import { GroupBytes } from './group.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { EmbeddedLogReader } from './log-reader.ts'
 import { type EmbeddedLogOptions, readerData, writerData } from './options.ts'
@@ -67,10 +68,12 @@ export class EmbeddedLog implements Log {
     this.#options = options
     this.#openings = new Array(partitions).fill(0)
     this.#tasks = new Assignment(partitions, environment, () => 0)
-    const writer = writerOf(threads)
+    const memory = new GroupBytes()
+    const writer = writerOf(threads, memory)
     this.#sequencer = new Sequencer(threads.state, {
       environment,
       writer: options.interpose?.(writer) ?? writer,
+      memory,
       maxRecordBytes: this.maxRecordBytes,
       tail: { maxRecords: options.tailRecords ?? 2_000, maxBytes: options.tailBytes ?? 64 << 20 },
       onWritten: (sent) => this.#housekeeping.written(sent),
@@ -219,9 +222,9 @@ export class EmbeddedLog implements Log {
   }
 }
 
-function writerOf({ writer }: Threads): LogWriter {
+function writerOf({ writer }: Threads, memory: GroupBytes): LogWriter {
   return {
-    write: (group) => writer.call('write', [group]),
+    write: (group) => writer.call('write', [group], [group.data.buffer]).then((data) => memory.giveBack(data)),
     state: () => writer.call('state', []),
     probe: (bytes) => writer.call('probe', [bytes]),
   }

@@ -80,24 +80,31 @@ export interface SentGroup {
   readonly changelogBytes: readonly number[]
 }
 
-const LEAST_SHARED_BYTES = 1 << 20
+const LEAST_BYTES = 1 << 20
+const MOST_KEPT_BYTES = 16 << 20
 
-/** Memory that the writer thread sees too, so that a group's bytes are neither copied nor handed over. One group at a time is in it. */
-export class SharedBytes {
-  #buffer = new SharedArrayBuffer(LEAST_SHARED_BYTES)
+/** The memory of a group's bytes, which goes to the writer thread with them and comes back with its answer. Memory that both see at once takes twenty times as long to write to. */
+export class GroupBytes {
+  #buffer: ArrayBuffer | null = null
 
-  take(length: number): Uint8Array {
-    if (length > this.#buffer.byteLength) this.#buffer = new SharedArrayBuffer(2 * length)
-    return new Uint8Array(this.#buffer, 0, length)
+  take(length: number): Uint8Array<ArrayBuffer> {
+    const kept = this.#buffer
+    this.#buffer = null
+    const fits = kept !== null && kept.byteLength >= length
+    return new Uint8Array(fits ? kept : new ArrayBuffer(Math.max(LEAST_BYTES, 2 * length)), 0, length)
+  }
+
+  giveBack({ buffer }: Uint8Array<ArrayBuffer>): void {
+    if (buffer.byteLength <= MOST_KEPT_BYTES) this.#buffer = buffer
   }
 }
 
-/** Lays a group out as one message, and empties the buffers it was gathered in. The group before it must have been written. */
-export function seal(group: Group, shared: SharedBytes): { readonly message: WriteGroup; readonly sent: SentGroup } {
+/** Lays a group out as one message, and empties the buffers it was gathered in. */
+export function seal(group: Group, memory: GroupBytes): { readonly message: WriteGroup; readonly sent: SentGroup } {
   let bytes = 0
   for (const { batch } of group.partitions) bytes += batch.length
   for (const { entries } of group.changelogs) bytes += entries.length
-  const data = shared.take(bytes)
+  const data = memory.take(bytes)
   const batches: number[] = []
   const changelog: number[] = []
   let at = 0

@@ -2,9 +2,9 @@
 import type { Topic } from '../../schemas/topics.ts'
 import type { LogErrorCode } from '../../topology/log/port.ts'
 
-/** Records and changes of one transaction. All bytes lie one after another in `data`, which is shared memory. */
+/** Records and changes of one transaction. All bytes lie one after another in `data`, which moves to the writer. */
 export interface WriteGroup {
-  readonly data: Uint8Array
+  readonly data: Uint8Array<ArrayBuffer>
   /** Per batch: span, base, next, last timestamp, start in `data`, length. */
   readonly batches: readonly number[]
   /** Per changelog batch: task, position, start, length. */
@@ -69,7 +69,8 @@ export interface SettledBatch extends StoredBatch {
 export type Write = (write: MaintenanceWrite) => Promise<number>
 
 export interface WriterCalls {
-  write(group: WriteGroup): void
+  /** Answers the group's memory, for another one. */
+  write(group: WriteGroup): Uint8Array<ArrayBuffer>
   state(): StoredState
   /** Finds out whether the disk takes this many bytes again. */
   probe(bytes: number): void

@@ -10,7 +10,7 @@ import type { Topic } from '../../schemas/topics.ts'
 import type { Cancel, Environment } from '../../topology/environment.ts'
 import type { ChangelogEntry } from '../../topology/log/port.ts'
 import { LogError, type OutRecord, type Progress } from '../../topology/log/port.ts'
-import { Group, type SentGroup, SharedBytes, seal, TaskChangelog } from './group.ts'
+import { Group, type GroupBytes, type SentGroup, seal, TaskChangelog } from './group.ts'
 import { Partition, type TailLimits } from './partition.ts'
 import type { StoredState, WriteGroup } from './protocol.ts'
 
@@ -36,6 +36,8 @@ export interface Change {
 export interface SequencerOptions {
   readonly environment: Environment
   readonly writer: LogWriter
+  /** What groups are laid out in. */
+  readonly memory: GroupBytes
   readonly maxRecordBytes: number
   readonly tail: TailLimits
   /** After each transaction that became durable. */
@@ -52,7 +54,6 @@ export class Sequencer {
   readonly changelogs: readonly TaskChangelog[]
   #condition: Condition = 'open'
   #failure: LogError | null = null
-  readonly #shared = new SharedBytes()
   #gathering = new Group()
   #sent: Group | null = null
   #flushQueued = false
@@ -179,7 +180,7 @@ export class Sequencer {
     }
     this.#gathering = new Group()
     this.#sent = group
-    const { message, sent } = seal(group, this.#shared)
+    const { message, sent } = seal(group, this.#options.memory)
     this.#options.writer.write(message).then(
       () => this.#written(sent),
       (error: LogError) => void this.#failed(sent, error),

@@ -1,9 +1,9 @@
 /** Entry of the writer's worker thread. Answers the main thread, and the reader thread's maintenance on a port of its own. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { LogError } from '../../topology/log/port.ts'
-import { answer } from './calls.ts'
+import { answer, Moved } from './calls.ts'
 import { openFolder } from './folder.ts'
-import type { StoredState, ThreadError, WriterCalls, WriterData } from './protocol.ts'
+import type { StoredState, ThreadError, WriteGroup, WriterCalls, WriterData } from './protocol.ts'
 import { readState } from './stored-state.ts'
 import { createWriter } from './writer.ts'
 
@@ -32,6 +32,10 @@ function start(): void {
   const writer = createWriter(database)
   const calls = {
     ...writer,
+    write(group: WriteGroup) {
+      writer.write(group)
+      return new Moved(group.data, [group.data.buffer])
+    },
     state: () => readState(database, partitions),
     limit,
     close() {
