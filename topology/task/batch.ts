@@ -14,7 +14,7 @@ import { type StorePayload, TaskTurn } from './task-turn.ts'
 
 /** Rows that may be large, in one commit beside what it has to do. */
 const WRITE_OUT_AT_ONCE = 16
-/** In a commit of their own. */
+/** In a commit of their own: some 32 MB of inputs as large as records carry. */
 const WRITE_OUT_AT_END = 512
 
 export interface BatchLimits {
@@ -117,11 +117,11 @@ export class Batch {
     return more && !this.#waits
   }
 
-  /** All rows that are references, in full, for whoever ends; `null` if there are none, or more than one commit should carry. */
+  /** Rows that are references, in full, as many as one commit should carry, for whoever ends; `null` if there are none. */
   writeOut(): Cut | null {
-    const { size } = this.state.references
-    if (size > WRITE_OUT_AT_END) return null
-    this.#writtenOut += this.state.writeOut(Number.POSITIVE_INFINITY, size)
+    // nothing may have been decided before
+    this.#turn.now = this.#clock.now()
+    this.#writtenOut += this.state.writeOut(Number.POSITIVE_INFINITY, WRITE_OUT_AT_END)
     return this.cut()
   }
 

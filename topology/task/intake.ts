@@ -21,6 +21,8 @@ const RISE_FROM = 0.5
 const RISE_TO = 0.95
 /** Unused share that may be saved up, milliseconds. */
 const SAVED_MS = 4
+/** No decisions take longer: more was a process that stood still, and is not held against them, or none would be made for a hundred times as long. */
+const MOST_SPENT_MS = 50
 /** The rush may be over by then. */
 const MOST_RETRY_MS = 20
 
@@ -101,7 +103,7 @@ export class Intake {
   }
 
   spent(ms: number): void {
-    this.#allowanceMs -= ms
+    this.#allowanceMs -= Math.min(ms, MOST_SPENT_MS)
   }
 
   /** When to ask again after there was no allowance. */

@@ -24,6 +24,8 @@ import { WakeUp } from './wake-up.ts'
 const DEFAULT_OUTSTANDING = 2
 const REOPEN_FIRST_MS = 50
 const REOPEN_MAX_MS = 5_000
+/** How long a task that ends may write out references. Whoever waits for it has a grace of its own. */
+const LEAVE_MS = 5_000
 
 export interface TaskOptions extends Partial<BatchLimits> {
   readonly snapshots?: SnapshotStore
@@ -112,10 +114,14 @@ export class Task {
 
   /** What is written out needs no record of `ingest` any more, however long nobody runs the task. */
   async #leave(batch: Batch): Promise<void> {
-    const cut = batch.writeOut()
-    if (cut !== null) {
-      const result = await this.#committed(cut, this.#generation).catch(() => null)
-      if (result === null) return
+    const { environment } = this.#config
+    const generation = this.#generation
+    const until = environment.monotonic() + LEAVE_MS
+    while (batch.state.references.size > 0 && environment.monotonic() < until) {
+      const cut = batch.writeOut()
+      if (cut === null) break
+      const result = await this.#committed(cut, generation).catch(() => null)
+      if (result === null || generation !== this.#generation) return
       this.#changelogPosition = result.changelogPosition
     }
     await this.#saveSnapshot(batch.state)

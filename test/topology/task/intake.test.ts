@@ -69,6 +69,22 @@ describe('Intake', () => {
     expect(intake.retryMs).toBeLessThanOrEqual(100)
   })
 
+  it('holds a process that stood still against decisions for some seconds at most', () => {
+    const { intake, pass, heat } = setup()
+    heat(0)
+    expect(intake.allowanceMs()).toBeGreaterThan(0)
+    pass(60_000)
+    heat(0)
+    intake.spent(60_000)
+    for (let ms = 0; ms < 6_000; ms += 10) {
+      pass(10)
+      heat(0)
+    }
+    const allowance = intake.allowanceMs()
+    expect(allowance).toBeGreaterThan(0)
+    expect(allowance).toBeLessThan(Number.POSITIVE_INFINITY)
+  })
+
   it.each([
     ['a moment, is over at once', 20, 0, 100],
     ['long, outlasts a pause of part of it', 2_000, 450, 600],

@@ -7,8 +7,9 @@ import { encodeRecord } from '../../../schemas/codec/wire.ts'
 import type { RunId, StepId } from '../../../schemas/ids.ts'
 import type { BeamlineRecord } from '../../../schemas/records/index.ts'
 import type { ChangelogEntry, OutRecord } from '../../../topology/log/port.ts'
-import type { TaskObserver } from '../../../topology/task/observer.ts'
+import type { TaskObserver, TaskPhase } from '../../../topology/task/observer.ts'
 import type { Snapshot, SnapshotStore } from '../../../topology/task/snapshot.ts'
+import { TASK_META } from '../../../topology/task/state.ts'
 import { Task } from '../../../topology/task/task.ts'
 import { VirtualTime } from '../../../topology/virtual-time.ts'
 import { withTasks, wrapTask } from '../../simulation/wrap.ts'
@@ -50,13 +51,21 @@ interface Setup {
   readonly snapshot?: Snapshot | null
   /** Offsets of the records that rows are kept as places in, by key. */
   readonly sources?: ReadonlyMap<string, number>
+  readonly onPhase?: (phase: TaskPhase) => void
 }
 
 /** A task on a log that says it keeps references, and what was committed. */
-function setup({ storage = createMemoryStorage(1), snapshot = null, sources = new Map() }: Setup = {}) {
+function setup({
+  storage = createMemoryStorage(1),
+  snapshot = null,
+  sources = new Map(),
+  onPhase = () => undefined,
+}: Setup = {}) {
   const time = new VirtualTime(realEnvironment, 0, 1)
   const { environment } = time
   const written: ChangelogEntry[] = []
+  const clocks: number[] = []
+  let commits = 0
   const saved: string[][] = []
   const log = withTasks(openMemoryLog(storage, environment, {}), (task) =>
     wrapTask(task, {
@@ -65,6 +74,10 @@ function setup({ storage = createMemoryStorage(1), snapshot = null, sources = ne
         for await (const part of task.changelog(from)) yield { ...part, entries: part.entries.map(withSource) }
       },
       commit(request) {
+        commits++
+        for (const { key, value } of request.changelog) {
+          if (key === '\0clock') clocks.push(TASK_META.type.fromBuffer(Buffer.from(value!).subarray(1)).nowMs)
+        }
         written.push(...request.changelog.filter(({ key }) => key.charCodeAt(0) === ITEMS.id))
         return task.commit(request)
       },
@@ -82,7 +95,8 @@ function setup({ storage = createMemoryStorage(1), snapshot = null, sources = ne
     discard: async () => undefined,
   }
   const topology = { processors: [itemProcessor({}), ingest], admits: () => true }
-  const task = new Task({ taskId: 0, log, environment, topology, observer: SILENT, options: { snapshots } })
+  const observer: TaskObserver = { ...SILENT, phase: (_task, phase) => onPhase(phase) }
+  const task = new Task({ taskId: 0, log, environment, topology, observer, options: { snapshots } })
   task.start()
   const runUntilMs = async (ms: number): Promise<void> => {
     let reached = false
@@ -98,7 +112,7 @@ function setup({ storage = createMemoryStorage(1), snapshot = null, sources = ne
   /** What was written since the last call: key, whether it is a row, its source. */
   const taken = () =>
     written.splice(0).map(({ key, value, source }) => ({ key: key.slice(1), row: value !== null, source }))
-  return { storage, log, task, runUntilMs, taken, saved }
+  return { storage, log, task, runUntilMs, taken, saved, clocks, commits: () => commits }
 }
 
 const SILENT: TaskObserver = {
@@ -154,17 +168,39 @@ describe('rows that the log keeps as references', () => {
     expect(saved).toEqual([['a', 'b']])
   })
 
-  it('are left when they are too many for that, and then there is no snapshot', async () => {
-    const { log, task, runUntilMs, taken, saved } = setup()
+  it('are written in full by several commits when there are many', async () => {
+    const { commits, log, task, runUntilMs, taken, saved } = setup()
     await runUntilMs(10)
-    void log.append(Array.from({ length: 600 }, (_, i) => record(`${i}`)))
+    void log.append(Array.from({ length: 1_300 }, (_, i) => record(`${i}`)))
     await runUntilMs(1_000)
-    expect(taken()).toHaveLength(600)
+    expect(taken()).toHaveLength(1_300)
+    const before = commits()
     const drained = task.drain()
     await runUntilMs(2_000)
     await drained
-    expect(taken()).toEqual([])
-    expect(saved).toEqual([])
+    expect(commits() - before).toBe(3)
+    const keys = taken()
+    expect(keys.every(({ source }) => source === undefined)).toBe(true)
+    expect(new Set(keys.map(({ key }) => key)).size).toBe(1_300)
+    expect(saved.map((each) => each.length)).toEqual([1_300])
+  })
+
+  it('are written in full by a task that has decided nothing, at a time that does not go back', async () => {
+    const first = setup()
+    await first.runUntilMs(5_000)
+    void first.log.append([record('a')])
+    await first.runUntilMs(6_000)
+    first.task.kill()
+    const last = first.clocks.at(-1)!
+    expect(last).toBeGreaterThanOrEqual(5_000)
+    const onPhase = (phase: TaskPhase): void => {
+      if (phase === 'running') void second.task.drain()
+    }
+    const second = setup({ storage: first.storage, sources: new Map([['a', 0]]), onPhase })
+    await second.runUntilMs(100)
+    await second.task.drain()
+    expect(second.taken()).toEqual([{ key: 'a', row: true, source: undefined }])
+    expect(second.clocks.at(-1)).toBeGreaterThanOrEqual(last)
   })
 
   it('are written in full soon after a restore, a few at a time', async () => {
