@@ -29,6 +29,7 @@ export function registerSchemaRegistry(app: FastifyInstance, store: SubjectStore
         done(null, body),
       )
       scope.setErrorHandler((error, _request, reply) => answerRegistryError(error, reply))
+      refuseWhileStopping(scope)
       addReads(scope, store)
       addSubjects(scope, store)
       addSettings(scope, store)
@@ -36,6 +37,16 @@ export function registerSchemaRegistry(app: FastifyInstance, store: SubjectStore
     },
     { prefix: SCHEMA_REGISTRY_PREFIX },
   )
+}
+
+/** As the gateway's own routes do; an application of somebody else's never says that it stops. */
+function refuseWhileStopping(app: FastifyInstance): void {
+  if (!app.hasDecorator('isStopping')) return
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.method === 'GET' || request.method === 'HEAD' || !app.isStopping()) return
+    reply.header('connection', 'close')
+    throw new RegistryAnswer(503, 50001, 'this process is stopping; ask another one, or again')
+  })
 }
 
 function addReads(app: FastifyInstance, store: SubjectStore): void {

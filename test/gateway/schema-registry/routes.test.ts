@@ -144,4 +144,20 @@ describe('the routes of the schema registry', () => {
     expect([refused.statusCode, refused.json().error.code]).toEqual([415, 'unsupported_media_type'])
     await world.close()
   })
+
+  it('change nothing while the process is stopping, and answer questions', async () => {
+    const world = await openWorld({ tasks: false })
+    registerSchemaRegistry(world.gateway.app, registry.subjects!)
+    world.stopping = true
+    const url = '/schema-registry/subjects/a/versions'
+    const refused = await world.gateway.app.inject({ method: 'POST', url, payload: JSON.stringify(INT) })
+    expect([refused.statusCode, refused.headers.connection, refused.json()]).toEqual([
+      503,
+      'close',
+      { error_code: 50001, message: expect.stringContaining('stopping') },
+    ])
+    const asked = await world.gateway.app.inject({ method: 'GET', url: '/schema-registry/subjects' })
+    expect([asked.statusCode, asked.json()]).toEqual([200, []])
+    await world.close()
+  })
 })
