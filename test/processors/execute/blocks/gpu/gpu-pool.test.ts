@@ -9,6 +9,9 @@ import type { JsonText } from '../../../../../schemas/json.ts'
 import { realTools } from '../support.ts'
 import { ANY, openGpu, runner, TESTED } from './backends.ts'
 
+/** What npm leaves of gpu.js's own optional `gl` depends on the machine. */
+const NO_PACKAGE = /the package gl (?:is not installed|does not load)/
+
 const closing: { close(): Promise<void> }[] = []
 afterEach(async () => {
   for (const one of closing.splice(0)) await one.close()
@@ -141,7 +144,7 @@ describe('a device that is lost', () => {
     const { run } = watched({}, 'headlessgl')
     await expect(run(double(1))).rejects.toMatchObject({
       code: 'DEVICE_LOST',
-      message: expect.stringContaining('the package gl is not installed'),
+      message: expect.stringMatching(NO_PACKAGE),
     })
   })
 })
@@ -193,6 +196,6 @@ test('without a setting the best backend is taken, and it says why not a better 
   const prepared = kernelNamed('softmax')!.prepare({ tenant: 'acme', fields: { values: [1, 2] } })
   await pool.run('softmax', prepared, new AbortController().signal)
   expect(pool.info?.backend).toBe('webasm')
-  expect(pool.info?.why).toMatch(/^webgpu: no adapter.*; headlessgl: the package gl is not installed; webasm computes$/)
+  expect(pool.info?.why).toMatch(/^webgpu: no adapter.*; headlessgl: .*; webasm computes$/)
   await pool.close()
 })
