@@ -1,7 +1,8 @@
 /** What executors tell, counted. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Pool } from '../../schemas/topics.ts'
 import type { ExecutorObserver } from '../../topology/executor/observer.ts'
+import { fastCounter, fastHistogram } from './fast-counts.ts'
 import { TopKeys } from './top-keys.ts'
 
 const STEP_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300]
@@ -13,10 +14,10 @@ const COUNTED_TENANTS = 200
 const SHOWN_TENANTS = 20
 
 interface StepHandles {
-  readonly received: Counter.Internal
-  readonly completed: Counter.Internal
-  readonly duration: Histogram.Internal<string>
-  readonly wait: Histogram.Internal<string>
+  readonly received: () => void
+  readonly completed: () => void
+  readonly duration: (seconds: number) => void
+  readonly wait: (seconds: number) => void
 }
 
 /** `next` is told everything too, e.g. for logs. */
@@ -25,15 +26,29 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
   const counter = (name: string, help: string, labelNames: string[]): Counter =>
     new Counter({ name, help, labelNames, registers })
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, labelNames: ['pool'], registers })
-  const histogram = (name: string, help: string, labelNames: string[], buckets: number[]): Histogram =>
-    new Histogram({ name, help, labelNames, buckets, registers })
-  const received = counter('task_received', 'Steps started.', ['pool', 'block'])
-  const completed = counter('task_completed', 'Steps that ended with success.', ['pool', 'block'])
+  const labelNames = ['pool', 'block'] as const
+  const received = fastCounter({ name: 'task_received', help: 'Steps started.', labelNames, registers })
+  const completed = fastCounter({
+    name: 'task_completed',
+    help: 'Steps that ended with success.',
+    labelNames,
+    registers,
+  })
   const failed = counter('task_failed', 'Steps that ended with an error.', ['pool', 'block', 'error_code'])
   const timedOut = counter('task_timeout', 'Steps that ran out of time.', ['pool', 'block'])
   const cancelled = counter('beamline_steps_cancelled_total', 'Steps that were told to stop.', ['pool', 'block'])
-  const durations = histogram('task_duration_seconds', 'Run time of steps.', ['pool', 'block'], STEP_BUCKETS)
-  const waits = histogram('beamline_step_wait_seconds', 'From assignment to start.', ['pool'], WAIT_BUCKETS)
+  const durations = fastHistogram(registry, {
+    name: 'task_duration_seconds',
+    help: 'Run time of steps.',
+    labelNames,
+    buckets: STEP_BUCKETS,
+  })
+  const waits = fastHistogram(registry, {
+    name: 'beamline_step_wait_seconds',
+    help: 'From assignment to start.',
+    labelNames: ['pool'],
+    buckets: WAIT_BUCKETS,
+  })
   const running = gauge('tasks_in_progress', 'Steps running.')
   const queued = gauge('beamline_steps_read_ahead', 'Steps read and not started.')
   const partitions = gauge('beamline_pool_partitions', 'Partitions of the pool that this process has.')
@@ -52,6 +67,12 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
     },
   })
   const handles = new Map<string, StepHandles>()
+  const waitsOf = new Map<Pool, StepHandles['wait']>()
+  const waitOf = (pool: Pool): StepHandles['wait'] => {
+    const known = waitsOf.get(pool) ?? waits({ pool })
+    waitsOf.set(pool, known)
+    return known
+  }
   const codes = new Set<string>()
   // Looking labels up costs more than counting, and steps are many: done once per pool and block.
   const handlesOf = (pool: Pool, block: string): StepHandles => {
@@ -59,10 +80,10 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
     let known = handles.get(key)
     if (known === undefined) {
       known = {
-        received: received.labels(pool, block),
-        completed: completed.labels(pool, block),
-        duration: durations.labels(pool, block),
-        wait: waits.labels(pool),
+        received: received({ pool, block }),
+        completed: completed({ pool, block }),
+        duration: durations({ pool, block }),
+        wait: waitOf(pool),
       }
       handles.set(key, known)
     }
@@ -75,19 +96,19 @@ export function createExecutorMetrics(registry: Registry, next?: ExecutorObserve
   }
   return {
     started(pool, block) {
-      handlesOf(pool, block).received.inc()
+      handlesOf(pool, block).received()
       next?.started(pool, block)
     },
     finished(step) {
       const { pool, block, status, errorCode } = step
       const handle = handlesOf(pool, block)
-      if (status === 'success') handle.completed.inc()
+      if (status === 'success') handle.completed()
       else if (status === 'timeout') timedOut.labels(pool, block).inc()
       else if (status === 'cancelled') cancelled.labels(pool, block).inc()
       else failed.labels(pool, block, codeLabel(errorCode)).inc()
       tenants.add(step.tenant)
-      handle.duration.observe(step.durationMs / 1000)
-      handle.wait.observe(step.waitedMs / 1000)
+      handle.duration(step.durationMs / 1000)
+      handle.wait(step.waitedMs / 1000)
       next?.finished(step)
     },
     load(pool, load) {
