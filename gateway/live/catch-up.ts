@@ -1,9 +1,13 @@
-/** Brings one client from where it stands to the shared stream: from the log through readers of its own while it is far behind, then from recent events. */
+/**
+ * Brings one client from where it stands to the shared stream: from recent events, or from the log through readers of its own while it is far behind. What all are sent meanwhile
+ * is held for it, as far as that is not too much, since more may happen in that time than recent events reach back.
+ */
 import type { Environment } from '../../topology/environment.ts'
 import type { Log, LogReader, LogRecord } from '../../topology/log/port.ts'
 import type { EventTail } from './event-tail.ts'
 import type { FlowNames } from './flow-names.ts'
 import { type LiveEvent, liveEventOf } from './live-event.ts'
+import { atOrBeyond } from './stream-position.ts'
 import type { SnapshotReason, Subscriber } from './subscriber.ts'
 
 const BATCH = 256
@@ -26,21 +30,28 @@ export interface CatchUpTools {
 
 export type CaughtUp = { readonly ok: true } | { readonly ok: false; readonly reason: SnapshotReason }
 
+export interface Joining {
+  /** From the next batch on the client is sent what all are sent. Returns whether it is still there. */
+  join(): boolean
+  /** It is not sent that any more. */
+  leave(): void
+}
+
 /** Settles with `ok` in the same turn in which the client has had everything up to the shared stream's position. @throws {LogError} and when the log gives nothing */
-export async function catchUp(client: Subscriber, tools: CatchUpTools, join: () => void): Promise<CaughtUp> {
+export async function catchUp(client: Subscriber, tools: CatchUpTools, joining: Joining): Promise<CaughtUp> {
   const { tail, environment } = tools
-  for (let round = 0; round < MAX_ROUNDS && !client.outlet.gone; round++) {
+  for (let round = 0; round < MAX_ROUNDS && !client.isOver; round++) {
     if (!(await hasTaken(client, environment))) return { ok: false, reason: 'slow_client' }
     if (!tail.recent.covers(client.position)) {
-      const outcome = await replay(client, [...tail.position], tools)
-      if (!outcome.ok) return outcome
+      const outcome = await replayHolding(client, tools, joining)
+      if (!outcome.ok || client.isShared) return outcome
       continue
     }
     const recent = tail.recent.since(client.position)
     const undecided = client.undecided(recent)
     if (undecided.length === 0) {
       client.sendOwn(recent)
-      join()
+      if (joining.join()) client.joinAt(tail.position)
       return { ok: true }
     }
     if (!(await tools.names.learn(undecided))) return { ok: false, reason: 'flow_unknown' }
@@ -48,10 +59,23 @@ export async function catchUp(client: Subscriber, tools: CatchUpTools, join: () 
   return { ok: false, reason: 'slow_client' }
 }
 
+/** Up to where the stream stands now; the client has joined if what came meanwhile could be held. */
+async function replayHolding(client: Subscriber, tools: CatchUpTools, joining: Joining): Promise<CaughtUp> {
+  const target = [...tools.tail.position]
+  // who is ahead of the shared stream in some partition would be sent that twice
+  const holds = atOrBeyond(target, client.position) && joining.join()
+  if (holds) client.holdFrom(target)
+  const outcome = await replay(client, target, tools)
+  if (!holds) return outcome
+  const released = outcome.ok && client.release()
+  if (!released) joining.leave()
+  return outcome
+}
+
 async function replay(client: Subscriber, target: readonly number[], tools: CatchUpTools): Promise<CaughtUp> {
   for (const [partition, end] of target.entries()) {
     const from = client.position[partition]!
-    if (from >= end || client.outlet.gone) continue
+    if (from >= end || client.isOver) continue
     const reader = tools.log.read('events', partition, { offset: from })
     try {
       // a reader begins with the first record that is still there
@@ -72,16 +96,18 @@ async function replayPartition(
   reader: LogReader,
   { environment, names }: CatchUpTools,
 ): Promise<CaughtUp> {
-  const { position, outlet } = client
-  while (position[partition]! < end && !outlet.gone) {
+  const { position } = client
+  while (position[partition]! < end && !client.isOver) {
     const records = await nextBefore(end, reader, environment)
-    const events = records.map(liveEventOf).filter((event): event is LiveEvent => event !== null)
+    // those beyond the end are held for it
+    const wanted = records.filter(({ offset }) => offset < end)
+    const events = wanted.map(liveEventOf).filter((event): event is LiveEvent => event !== null)
     for (const event of events) names.note(event)
     const undecided = client.undecided(events)
     if (undecided.length > 0 && !(await names.learn(undecided))) return { ok: false, reason: 'flow_unknown' }
     client.sendOwn(events)
     // what is no event that this version knows, or a mark of the log's own, is passed over
-    const last = records.at(-1)
+    const last = wanted.length < records.length ? undefined : wanted.at(-1)
     position[partition] = Math.max(position[partition]!, last === undefined ? end : last.offset + 1)
     if (!(await hasTaken(client, environment))) return { ok: false, reason: 'slow_client' }
     // the engine comes first

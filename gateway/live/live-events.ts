@@ -147,7 +147,7 @@ export class LiveEvents {
   }
 
   #left(client: Subscriber): void {
-    if (this.#joined.delete(client)) this.#interests.delete(client.filter)
+    this.#leave(client)
     if (!this.#clients.delete(client) || this.clients > 0 || this.#closed) return
     this.#heartbeat?.()
     this.#heartbeat = null
@@ -166,7 +166,8 @@ export class LiveEvents {
     if (!near) await this.#replayTurn()
     try {
       const tools = { log, environment, tail, names: this.#names }
-      const outcome = await catchUp(client, tools, () => this.#join(client, tail))
+      const joining = { join: () => this.#join(client, tail), leave: () => this.#leave(client) }
+      const outcome = await catchUp(client, tools, joining)
       if (!outcome.ok) this.#dismiss(client, outcome.reason)
     } catch (error) {
       if (!this.#closed) logger.warn({ component: 'gateway', error }, 'a stream of events could not be brought up')
@@ -175,16 +176,21 @@ export class LiveEvents {
     if (!near) this.#replayDone()
   }
 
-  #join(client: Subscriber, tail: EventTail): void {
-    if (client.outlet.gone) return
+  /** Returns whether it is still there. */
+  #join(client: Subscriber, tail: EventTail): boolean {
+    if (client.isOver) return false
     // its stream has ended meanwhile: the client comes back to the new one
     if (tail !== this.#tail) {
       client.outlet.destroy()
-      return
+      return false
     }
-    client.joinAt(tail.position)
     this.#joined.add(client)
     this.#interests.add(client.filter)
+    return true
+  }
+
+  #leave(client: Subscriber): void {
+    if (this.#joined.delete(client)) this.#interests.delete(client.filter)
   }
 
   async #replayTurn(): Promise<void> {
@@ -281,7 +287,7 @@ export class LiveEvents {
   #dismiss(client: Subscriber, reason: SnapshotReason): void {
     const { outlet } = client
     this.#left(client)
-    if (outlet.gone) return
+    if (client.isOver) return
     client.requireSnapshot(reason, MESSAGES[reason], this.#tail?.position ?? client.position)
     const cancel = this.#dependencies.environment.after(LINGER_MS, () => outlet.destroy())
     outlet.onGone(cancel)

@@ -4,6 +4,7 @@ import type { LiveEvents } from '../../../gateway/live/live-events.ts'
 import type { Start } from '../../../gateway/live/starting-point.ts'
 import { Random } from '../../../load/process/random.ts'
 import type { RunId, TenantId } from '../../../schemas/ids.ts'
+import type { Log } from '../../../topology/log/port.ts'
 import {
   accepted,
   completed,
@@ -168,6 +169,57 @@ function instantly() {
     },
   }
 }
+
+describe('a client that is brought up while more happens than recent events reach back', () => {
+  const RECENT = 4_096
+  const WATCHED_EVERY = 100
+  const watched = eventFilter(tenant, null, 'watched', [], [])
+  /** Runs that are accepted, one in a hundred of the flow that is followed. */
+  let made = 0
+  const burst = (count: number) =>
+    Array.from({ length: count }, () => accepted(someRun(0), made++ % WATCHED_EVERY === 0 ? 'watched' : 'other'))
+  const expected = () =>
+    Array.from({ length: Math.ceil(made / WATCHED_EVERY) }, (_, n) => `events/0/${n * WATCHED_EVERY}`)
+
+  it('is sent everything once, and follows', async () => {
+    made = 0
+    world = openEvents(1)
+    const { log } = world
+    let replays = 0
+    // each read of the replay waits until the stream has moved on by more than that read brings
+    const read: Log['read'] = (topic, partition, from) => {
+      const reader = log.read(topic, partition, from)
+      // the stream's own
+      if (typeof from === 'object' && 'offset' in from && from.offset === begun) return reader
+      replays++
+      const next = async (max: number) => {
+        await world.append(0, ...burst(400))
+        await expect.poll(() => witness.parser.lastId).toMatch(new RegExp(`\\.${made}$`))
+        return reader.next(max)
+      }
+      return {
+        next,
+        close: () => reader.close(),
+        get position() {
+          return reader.position
+        },
+      } as never
+    }
+    const moving = { partitions: 1, id: log.id, describe: () => log.describe(), read } as never
+    await world.append(0, ...burst(RECENT + 500))
+    const begun = made
+    const hub = world.hub({}, { log: moving })
+    const witness = await connect(hub, eventFilter(tenant, null, 'other', ['RunAccepted'], []), now)
+    const outlet = await connect(hub, watched, first)
+    await expect.poll(() => expected().length - outlet.parser.events.length, { timeout: 20_000 }).toBe(0)
+    expect(replays).toBe(1)
+    await world.append(0, ...burst(1_000))
+    await expect.poll(() => places(outlet.parser.events)).toEqual(expected())
+    const again = await connect(hub, watched, { lastEventId: outlet.parser.events.at(-1)!.id })
+    await world.append(0, ...burst(WATCHED_EVERY))
+    await expect.poll(() => places(again.parser.events)).toEqual(expected().slice(-1))
+  })
+})
 
 describe('a client that cannot be continued', () => {
   const snapshot = async (hub: LiveEvents, start: Start) => {
