@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { BlockDescription } from '../http/blocks.ts'
 import type { Act } from './cli.ts'
+import { type Cell, table } from './look.ts'
 import type { Shell } from './shell.ts'
 
 type Brief = Pick<BlockDescription, 'type' | 'pool' | 'summary'>
@@ -18,12 +19,9 @@ export function addBlockCommands(program: Command, act: Act): void {
 async function list(shell: Shell): Promise<void> {
   const answer = await shell.api.listBlocks()
   const blocks = answer.blocks as readonly Brief[]
-  const width = Math.max(...blocks.map(({ type }) => type.length))
-  shell.print(
-    answer,
-    blocks.map(({ type, pool, summary }) => `${type.padEnd(width)}  ${pool}  ${summary}`).join('\n'),
-    blocks.map(({ type }) => type),
-  )
+  const rows = blocks.map(({ type, pool, summary }): readonly Cell[] => [type, pool, summary])
+  const names = blocks.map(({ type }) => type)
+  shell.print(answer, table(shell.look, rows), names)
 }
 
 async function show(shell: Shell, type: string): Promise<void> {
@@ -55,15 +53,21 @@ function blockText(block: BlockDescription): string {
   ].join('\n')
 }
 
+interface Property {
+  readonly type?: unknown
+  readonly enum?: readonly unknown[]
+  readonly description?: string
+}
+
 interface ObjectSchema {
-  readonly properties?: { readonly [name: string]: { readonly type?: unknown; readonly description?: string } }
+  readonly properties?: { readonly [name: string]: Property }
   readonly required?: readonly string[]
 }
 
 function fields(schema: object): string[] {
   const { properties = {}, required = [] } = schema as ObjectSchema
-  const lines = Object.entries(properties).map(([name, { type, description = '' }]) => {
-    const shown = [type ?? 'any'].flat().join(' or ')
+  const lines = Object.entries(properties).map(([name, { type, enum: values, description = '' }]) => {
+    const shown = [values ?? type ?? 'any'].flat().join(' or ')
     return `  ${name}  ${shown}${required.includes(name) ? ', required' : ''}  ${description}`
   })
   return lines.length === 0 ? ['  any JSON'] : lines

@@ -27,9 +27,10 @@ export type Act = <A extends unknown[]>(
 /** Runs one command; `args` are those after the program's name. Resolves with the exit code and never rejects for a mistake of the user. */
 export async function runCli(args: readonly string[], dependencies: CliDependencies): Promise<number> {
   let exitCode: number = EXIT.ok
-  const program = buildCli(dependencies, (code) => {
+  const exitWith = (code: number): void => {
     exitCode = code
-  })
+  }
+  const program = buildCli(dependencies, exitWith, args)
   try {
     await program.parseAsync(args, { from: 'user' })
     return exitCode
@@ -38,11 +39,27 @@ export async function runCli(args: readonly string[], dependencies: CliDependenc
   }
 }
 
-/** `exitWith` is told the exit code of a command that went through. */
-export function buildCli(dependencies: CliDependencies, exitWith: (code: number) => void): Command {
+const MISPLACED_VERSION = '--version prints the version of beamline, before any command; a flow’s is --flow-version'
+
+function namesCommand({ commands }: Command, args: readonly string[]): boolean {
+  const end = args.findIndex((word) => word === '--version' || word === '-V')
+  const names = new Set(commands.map((command) => command.name()))
+  return args.slice(0, Math.max(0, end)).some((word) => names.has(word))
+}
+
+/** `exitWith` is told the exit code of a command that went through; `args` are those that will be parsed. */
+export function buildCli(
+  dependencies: CliDependencies,
+  exitWith: (code: number) => void,
+  args: readonly string[] = [],
+): Command {
   const { stdout, stderr, version } = dependencies
   const program = new Command('beamline')
     .description('Durable workflows on a log.')
+    // Commander takes it for the program's own wherever it stands, and would not run the command, without a word.
+    .on('option:version', () => {
+      if (namesCommand(program, args)) program.error(`error: ${MISPLACED_VERSION}`)
+    })
     .version(version)
     .option('--url <address>', 'server, default http://127.0.0.1:8080 or BEAMLINE_URL')
     .option('--tenant <id>', "tenant, default BEAMLINE_TENANT, else the server's default")

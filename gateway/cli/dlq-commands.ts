@@ -172,7 +172,7 @@ async function replay(shell: Shell, ids: readonly string[], options: ReplayOptio
     ({ letter_id: id, code, message }) => `  ${clean(id)}  ${clean(code)}: ${clean(message)}`,
   )
   const head = `replay ${answer.replay_id}: ${answer.scheduled} of ${answer.matched} letters${refused}`
-  shell.print(answer, [head, ...because].join('\n'), [answer.replay_id])
+  shell.print(answer, [head, ...because, ...noneNote(answer.matched)].join('\n'), [answer.replay_id])
   if (answer.refused > 0 || (ids.length > 0 && answer.matched === 0)) shell.exitWith(EXIT.failed)
 }
 
@@ -182,8 +182,15 @@ async function discard(
   options: FilterOptions & { readonly reason: string },
 ): Promise<void> {
   const answer = await shell.api.discardLetters({ body: { filter: filterOf(ids, options), reason: options.reason } })
-  shell.print(answer, `discarded ${answer.discarded} letters`, [String(answer.discarded)])
+  const text = [`discarded ${answer.discarded} letters`, ...noneNote(answer.matched)].join('\n')
+  shell.print(answer, text, [String(answer.discarded)])
   if (ids.length > 0 && answer.matched === 0) shell.exitWith(EXIT.failed)
+}
+
+/** Letters that were replayed or discarded before are passed over, which looks like a mistake in the id. */
+function noneNote(matched: number): readonly string[] {
+  if (matched > 0) return []
+  return ['No open letter fits. `beamline dlq list` shows all letters, with what became of them.']
 }
 
 /** @param or what may stand there besides numbers */

@@ -89,7 +89,7 @@ export function addOperationCommands(program: Command, act: Act): void {
     .action(
       act(async (shell, id: string) => {
         const answer = await shell.api.stopOperation({ params: { operation_id: id } })
-        shell.print(answer, `${clean(id)} is stopping`, [id])
+        shell.print(answer, `${clean(id)} begins nothing more`, [id])
       }),
     )
 }
@@ -116,8 +116,8 @@ function queryOf(shell: Shell, action: string, ids: readonly string[], options: 
   throw new CliError(EXIT.usage, message, 'With --all it is everything; --dry-run shows what would be found.')
 }
 
-/** `key:value,key:value`, as in `beamline run list`. */
-function metadataOf(text: string): { readonly [key: string]: string } {
+/** `key:value,key:value`, as in `beamline run list`. @throws {CliError} */
+export function metadataOf(text: string): { readonly [key: string]: string } {
   const plain = (part: string): string => part.replaceAll(/\\([\s\S])/g, '$1')
   const pairs = text.split(/(?<!\\),/).map((pair) => pair.split(/(?<!\\):/).map(plain))
   const wrong = pairs.find((pair) => pair.length !== 2)

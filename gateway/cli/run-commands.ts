@@ -2,6 +2,8 @@
 import type { Command } from 'commander'
 import type { Act } from './cli.ts'
 import { EXIT } from './cli-error.ts'
+import { numberOf } from './dlq-commands.ts'
+import { metadataOf } from './operation-commands.ts'
 import { addAgainCommands } from './run-again.ts'
 import { printEvents } from './run-events.ts'
 import { addRunList } from './run-list.ts'
@@ -12,7 +14,11 @@ import { watchRun } from './watch.ts'
 interface SubmitOptions {
   readonly input?: string
   readonly inputFile?: string
+  readonly flowVersion?: string
   readonly key?: string
+  readonly stickyKey?: string
+  readonly priority?: string
+  readonly metadata?: string
   readonly wait?: string
 }
 
@@ -23,7 +29,11 @@ export function addRunCommands(program: Command, act: Act): void {
     .description('start a run')
     .option('--input <json>', 'its input')
     .option('--input-file <file>', 'its input, from a file; - reads standard input')
+    .option('--flow-version <n>', 'instead of the latest')
     .option('--key <key>', 'idempotency key: the same key and body again give the same run')
+    .option('--sticky-key <key>', 'runs of one key go to the same worker')
+    .option('--priority <n>', '0 to 9, higher first; by default what the flow says')
+    .option('--metadata <list>', 'for search, e.g. customer:42,region:eu')
     .option('--wait <duration>', 'wait for it to end, e.g. 30s')
     .action(act((shell, flow: string, options: SubmitOptions) => submit(shell, flow, options)))
   run
@@ -48,13 +58,18 @@ export function addRunCommands(program: Command, act: Act): void {
 }
 
 async function submit(shell: Shell, flow: string, options: SubmitOptions): Promise<void> {
-  const text = options.inputFile === undefined ? options.input : (await readInput(shell, options.inputFile)).toString()
+  const { input, inputFile, flowVersion, key, stickyKey, priority, metadata, wait } = options
+  const text = inputFile === undefined ? input : (await readInput(shell, inputFile)).toString()
   const body = JSON.stringify({
     flow,
-    input: text === undefined ? {} : jsonOf('input', text),
-    ...(options.key === undefined ? {} : { idempotency_key: options.key }),
+    input: text === undefined ? {} : jsonOf('input', text, ', or --input-file FILE'),
+    ...(flowVersion === undefined ? {} : { version: numberOf('--flow-version', flowVersion) }),
+    ...(key === undefined ? {} : { idempotency_key: key }),
+    ...(stickyKey === undefined ? {} : { sticky_key: stickyKey }),
+    ...(priority === undefined ? {} : { priority: numberOf('--priority', priority) }),
+    ...(metadata === undefined ? {} : { metadata: metadataOf(metadata) }),
   })
-  const query = options.wait === undefined ? {} : { wait: options.wait }
+  const query = wait === undefined ? {} : { wait }
   const answer = await shell.api.submitRun({ query, body })
   const shown = 'steps' in answer ? runText(shell.look, answer) : `${answer.run_id} ${answer.status}`
   shell.print(answer, shown, [answer.run_id])

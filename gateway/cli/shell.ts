@@ -53,15 +53,15 @@ export function shellFor(command: Command, dependencies: CliDependencies, exitWi
   }
 }
 
-/** What a flag gave as JSON. @throws {CliError} */
-export function jsonOf(what: string, text: string): unknown {
+/** What a flag gave as JSON. @param or what may be given instead of the flag @throws {CliError} */
+export function jsonOf(what: string, text: string, or = ''): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
     throw new CliError(
       EXIT.usage,
       `the ${what} is not JSON: ${clean((error as Error).message)}`,
-      `For example: --${what} '{"n": 1}'`,
+      `For example: --${what} '{"n": 1}'${or}`,
     )
   }
 }

@@ -81,6 +81,14 @@ describe('beamline', () => {
     })
   })
 
+  it('says so when no letter is open that could be replayed or discarded', async () => {
+    const replayed = await beamline(['dlq', 'replay', 'nope'])
+    expect(replayed.code).toBe(1)
+    expect(replayed.out).toMatch(/0 of 0 letters\nNo open letter fits\. `beamline dlq list`/)
+    const discarded = await beamline(['dlq', 'discard', '--flow', 'none', '--reason', 'gone'])
+    expect(discarded.out).toMatch(/^discarded 0 letters\nNo open letter fits\./)
+  })
+
   it('checks a flow without a server, with places an editor can follow', async () => {
     const nowhere = { variables: { BEAMLINE_URL: 'http://127.0.0.1:3' } }
     expect(await beamline(['flow', 'check', path('greet.yaml')], nowhere)).toMatchObject({ code: 0 })
@@ -126,6 +134,22 @@ describe('beamline', () => {
     })
   })
 
+  it('submits a run of a version, with a priority, keys and metadata', async () => {
+    await world.publish('flow: versions\nsteps:\n  - { id: a, type: echo, with: one }\n')
+    await world.publish('flow: versions\nsteps:\n  - { id: a, type: echo, with: two }\n')
+    const chosen = ['--flow-version', '1', '--priority', '7', '--sticky-key', 'till', '--metadata', 'shop:3,town:Ulm']
+    const { code, out } = await beamline(['run', 'submit', 'versions', ...chosen, '--wait', '20s', '--json'])
+    expect(code).toBe(0)
+    expect(JSON.parse(out)).toMatchObject({
+      version: 1,
+      priority: 7,
+      sticky_key: 'till',
+      metadata: { shop: '3', town: 'Ulm' },
+    })
+    const unknown = await beamline(['run', 'submit', 'versions', '--flow-version', '9'])
+    expect(unknown).toMatchObject({ code: 1, err: expect.stringMatching(/version 9/) })
+  })
+
   it('ends with 3 and says what to do when no server answers', async () => {
     const { code, err } = await beamline(['flow', 'list', '--url', 'http://127.0.0.1:3'])
     expect(code).toBe(3)
@@ -148,7 +172,11 @@ describe('beamline', () => {
     [['run', 'show'], /missing required argument 'run-id'/],
     [['flow', 'list', '--jsn'], /unknown option '--jsn'.*--json/s],
     [['flow', 'list', '--url', 'nonsense'], /'nonsense' is no address/],
-    [['run', 'submit', 'greet', '--input', '{'], /the input is not JSON/],
+    [['run', 'submit', 'greet', '--input', '@greet.json'], /the input is not JSON.*\n.*or --input-file FILE/],
+    [['run', 'submit', 'greet', '--priority', 'high'], /--priority is 'high'; expected a number/],
+    [['run', 'submit', 'greet', '--metadata', 'shop'], /--metadata has 'shop'; expected key:value/],
+    [['run', 'submit', 'greet', '--version', '1'], /--version prints the version of beamline.*--flow-version/],
+    [['--tenant', 'acme', 'flow', '-V'], /--version prints the version of beamline/],
     [['topic', 'produce', 'events'], /takes no records from outside/],
     [['topic', 'tail', 'events', '--from', '7'], /--from 7 needs --partition/],
     [['start', '--port', '99999'], /--port: port: found 99999; expected a whole number from 0 to 65535/],
@@ -239,6 +267,7 @@ describe('beamline', () => {
 
   it('shows help and version', async () => {
     expect(await beamline(['--version'])).toMatchObject({ code: 0, out: '1.2.3\n' })
+    expect(await beamline(['-V', 'flow'])).toMatchObject({ code: 0, out: '1.2.3\n' })
     const { code, out } = await beamline(['--help'])
     expect(code).toBe(0)
     expect(out).toMatch(/Exit codes:\n {2}0 +done/)

@@ -26,6 +26,19 @@ describe('a data folder', () => {
     expect(() => prepareDataFolder('/proc/beamline')).toThrow(/the data folder \/proc\/beamline cannot be created/)
   })
 
+  it.each([
+    ['EACCES', 'permission denied'],
+    ['EROFS', 'the file system is read-only'],
+  ])('that is there and cannot be written to is refused: %s', (code, reason) => {
+    const asked: string[] = []
+    const access = (path: string): never => {
+      asked.push(path)
+      throw Object.assign(new Error(code), { code })
+    }
+    expect(() => prepareDataFolder(parent, access)).toThrow(`the data folder ${parent} cannot be written to: ${reason}`)
+    expect(asked).toEqual([parent])
+  })
+
   it('holds a log, if one is to be read', () => {
     expect(() => requireDataFolder(parent, 'log.db')).toThrow(/there is no Beamline log in .*; expected .*log\.db/)
     expect(() => requireDataFolder(join(parent, 'none'), 'log.db')).toThrow(/there is no folder .*none/)

@@ -40,7 +40,7 @@ describe('beamline op', () => {
     )
     await expect.poll(async () => (await op('show', id)).out).toContain('rate  0.01 a second')
     expect((await op('list', '--action', 'cancel', '--quiet')).out.split('\n')).toContain(id)
-    expect((await op('stop', id)).out).toBe(`${id} is stopping\n`)
+    expect((await op('stop', id)).out).toBe(`${id} begins nothing more\n`)
     await expect.poll(async () => (await op('show', id, '--quiet')).out).not.toBe('running\n')
     const shown = JSON.parse((await op('list', '--json', '--limit', '1')).out)
     expect(shown.operations).toHaveLength(1)
