@@ -1,7 +1,7 @@
 /** What is known of an expression before it runs is put in its place: gpu.js takes `0 * 0` for an integer, where a compiler may want a float. */
 import type { Expression } from './syntax.ts'
 
-/** `constant`: the value of one of `this.constants`. Results that are not finite are left to the device. */
+/** `constant`: the value of one of `this.constants`. Results that are not finite, as the device's 32 bits have it, are left to the device. */
 export function folded(tree: Expression, constant: (name: string) => number): Expression {
   const fold = (part: Expression): Expression => folded(part, constant)
   switch (tree.kind) {
@@ -39,7 +39,7 @@ export function folded(tree: Expression, constant: (name: string) => number): Ex
 }
 
 function literalOr(value: number, tree: Expression): Expression {
-  return Number.isFinite(value) ? { kind: 'literal', value } : tree
+  return Number.isFinite(Math.fround(value)) ? { kind: 'literal', value } : tree
 }
 
 function functionNamed(name: string): (...args: readonly number[]) => number {

@@ -15,7 +15,7 @@ export class Turns {
     this.#environment = environment
   }
 
-  /** Calls it in a later turn of the event loop, in the order of asking. It must not throw. */
+  /** Calls it in a later turn of the event loop, in the order of asking. What it throws is thrown there; the others have their turn. */
   soon(step: () => void): void {
     this.#waiting.push(step)
     this.#queue()
@@ -36,9 +36,13 @@ export class Turns {
     this.#waiting = []
     const until = this.#environment.monotonic() + SLICE_MS
     let taken = 0
-    while (taken < steps.length && (taken === 0 || this.#environment.monotonic() < until)) steps[taken++]!()
-    if (taken === steps.length) return
-    this.#waiting = [...steps.slice(taken), ...this.#waiting]
-    this.#queue()
+    try {
+      while (taken < steps.length && (taken === 0 || this.#environment.monotonic() < until)) steps[taken++]!()
+    } finally {
+      if (taken < steps.length) {
+        this.#waiting = [...steps.slice(taken), ...this.#waiting]
+        this.#queue()
+      }
+    }
   }
 }

@@ -42,6 +42,16 @@ describe('Turns', () => {
     expect([turn(), turn(), turn()]).toEqual([['a', 'b'], ['c', 'd'], []])
   })
 
+  it('gives the others their turn when one throws', () => {
+    const { turns, step, turn } = setup()
+    turns.soon(() => {
+      throw new Error('broken')
+    })
+    turns.soon(step('b', 1))
+    expect(turn).toThrow('broken')
+    expect(turn()).toEqual(['b'])
+  })
+
   it('takes one at least, however long it is', () => {
     const { turns, step, turn } = setup()
     for (const name of ['a', 'b']) turns.soon(step(name, 50))

@@ -39,6 +39,14 @@ export function programsOf({ gpu, info, isResizable, fault }: OpenBackend): Prog
     }
     return made.kernel
   }
+  /** One that failed may be in any state, in which destroying it fails as well. */
+  const discard = (key: string): void => {
+    const failed = compiled.get(key)
+    compiled.delete(key)
+    try {
+      failed?.kernel.destroy()
+    } catch {}
+  }
   const compile = ({ source, types, quads }: Program, output: readonly number[]): IKernelRunShortcut => {
     const kernel = gpu.createKernel(source, {
       output: [...output],
@@ -72,7 +80,10 @@ export function programsOf({ gpu, info, isResizable, fault }: OpenBackend): Prog
         if (problem !== null) throw deviceFault(problem)
         return flattened(result, numbers)
       } catch (error) {
-        compiled.delete(key)
+        discard(key)
+        // where memory ran out the others' arrays make room, too
+        if (error instanceof BlockError && error.code === 'TOO_LARGE')
+          for (const other of compiled.keys()) discard(other)
         throw error
       }
     },

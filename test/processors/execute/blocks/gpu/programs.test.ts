@@ -4,7 +4,7 @@ import { programsOf } from '../../../../../processors/execute/blocks/gpu/device/
 import { COMPILED_MAX, HELD_MAX } from '../../../../../processors/execute/blocks/gpu/limits.ts'
 
 /** Compiles nothing, and tells what was asked of it. */
-function standIn(isResizable: boolean, fault: string | null = null) {
+function standIn(isResizable: boolean, fault: () => string | null = () => null) {
   const told = { compiled: [] as string[], destroyed: [] as string[], resized: [] as string[] }
   const createKernel = (source: string, { output }: { readonly output: readonly number[] }) => {
     const name = `${source} ${output}`
@@ -19,7 +19,7 @@ function standIn(isResizable: boolean, fault: string | null = null) {
     gpu: { createKernel } as unknown as GPU,
     isResizable,
     onLost: () => undefined,
-    fault: () => fault,
+    fault,
     lose: () => undefined,
   })
   const run = (name: string, output: readonly number[], lengths: readonly number[] = []) => {
@@ -72,6 +72,19 @@ test.each([
   ['OutOfMemory', 'TOO_LARGE'],
   ['ValidationError', 'KERNEL_FAILED'],
 ])('%s is the step\u2019s %s', async (fault, code) => {
-  const { run } = standIn(false, fault)
+  const { run } = standIn(false, () => fault)
   await expect(run('a', [1])).rejects.toMatchObject({ code, message: expect.stringContaining(fault) })
+})
+
+test.each([
+  ['OutOfMemory', ['b 2', 'a 1'], []],
+  ['ValidationError', ['b 2'], ['a']],
+] as const)('%s: what failed keeps nothing on the device', async (fault, destroyed, warm) => {
+  let now: string | null = null
+  const { told, run, programs } = standIn(false, () => now)
+  await run('a', [1])
+  now = fault
+  await expect(run('b', [2])).rejects.toThrow(fault)
+  expect(told.destroyed).toEqual(destroyed)
+  expect(programs.warm()).toEqual(warm)
 })
