@@ -77,12 +77,18 @@ function policies(options: ReaderData) {
   ]
 }
 
+interface Row {
+  readonly key: Buffer
+  /** `null`: deleted. */
+  readonly value: Buffer | null
+}
+
 interface Net {
   readonly task: number
   /** Changes up to here are in the rows. */
   folded: number
-  /** The last value of each key; `null`: deleted. */
-  readonly rows: Map<string, Buffer | null>
+  /** The last value of each key. */
+  readonly rows: Map<string, Row>
 }
 
 /** Applies changelog batches to the live rows. They go with their groups. */
@@ -93,12 +99,9 @@ function folder(database: DatabaseSync, index: GroupIndex, write: Write): Mainte
   const writeRows = async ({ task, folded, rows }: Net): Promise<void> => {
     const out = new ByteWriter()
     let count = 0
-    for (const key of [...rows.keys()].sort()) {
-      const keyBytes = Buffer.from(key, 'latin1')
-      const value = rows.get(key)!
-      // Most rows of a run come and go within one fold and never reach the table
-      if (value === null && stored.get(task, keyBytes) === undefined) continue
-      writeRow(out, keyBytes, value)
+    for (const name of [...rows.keys()].sort()) {
+      const { key, value } = rows.get(name)!
+      writeRow(out, key, value)
       if (++count < CHUNK_ROWS && out.length < CHUNK_BYTES) continue
       await write({ kind: 'fold', task, rows: new Uint8Array(out.bytes), folded: null })
       out.clear()
@@ -109,12 +112,18 @@ function folder(database: DatabaseSync, index: GroupIndex, write: Write): Mainte
 
   return async (goals) => {
     for (;;) {
-      const nets = snapshotOf(database, () =>
-        netChanges(
-          index,
-          goals.map(({ task, through }) => ({ task, from: Number(foldedTo.get(task)?.['folded'] ?? 0), through })),
-        ),
-      )
+      // one state of the file for all of it: alone, each question would take and give back the locks of a transaction
+      const nets = snapshotOf(database, () => {
+        const spans = goals.map((goal) => ({ ...goal, from: Number(foldedTo.get(goal.task)?.['folded'] ?? 0) }))
+        const found = netChanges(index, spans)
+        for (const { task, rows } of found) {
+          // most rows of a run come and go within one fold and never reach the table
+          for (const [name, { key, value }] of rows) {
+            if (value === null && stored.get(task, key) === undefined) rows.delete(name)
+          }
+        }
+        return found
+      })
       if (nets.length === 0) return
       for (const net of nets) await writeRows(net)
     }
@@ -134,7 +143,7 @@ function netChanges(index: GroupIndex, spans: readonly (FoldGoal & { readonly fr
   let bytes = 0
   for (const { net, place } of places) {
     if (bytes >= FOLD_READ_BYTES) break
-    eachRow(index.readChanges(place), (key, value) => net.rows.set(key.toString('latin1'), value))
+    eachRow(index.readChanges(place), (key, value) => net.rows.set(key.toString('latin1'), { key, value }))
     net.folded = place.position
     nets.add(net)
     bytes += place.length

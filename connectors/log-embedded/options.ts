@@ -22,7 +22,7 @@ export interface EmbeddedLogOptions {
   readonly settleGroups?: number
   /** The same, in stored bytes. Default 128 MiB. */
   readonly settleBytes?: number
-  /** Groups sorted in one transaction. More make larger rows, which are trimmed as a whole. Default 64. */
+  /** Groups sorted in one transaction. More make larger rows, which are trimmed as a whole. Default 128. */
   readonly settleAtOnce?: number
   /** Changelog of a task beyond which it is folded into the live rows. Default 16 MiB. */
   readonly foldBytes?: number
@@ -64,7 +64,7 @@ export function readerData(options: EmbeddedLogOptions): ReaderData {
     replies: { maxAgeMs: HOUR_MS / 60, maxBytes: 16 * MIB, ...options.replies },
     settleGroups: options.settleGroups ?? 16_384,
     settleBytes: options.settleBytes ?? 128 * MIB,
-    settleAtOnce: options.settleAtOnce ?? 64,
+    settleAtOnce: options.settleAtOnce ?? 128,
     compactBytes: options.compactBytes ?? 4 * MIB,
   }
 }

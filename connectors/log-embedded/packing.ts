@@ -10,7 +10,7 @@ import { ByteReader, type ByteWriter } from './bytes.ts'
 const PLAIN = 0
 const ZSTD = 1
 /** Less is not worth the call. */
-const LEAST_BYTES = 256
+const LEAST_BYTES = 1024
 const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 export interface Frame {

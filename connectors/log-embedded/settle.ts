@@ -8,7 +8,7 @@ import { type GroupIndex, type GroupSize, snapshotOf } from './group-index.ts'
 import { pack, writeFrame } from './packing.ts'
 import type { ReaderData, SettledBatch, Write } from './protocol.ts'
 
-const CHUNK_BYTES = 256 << 10
+const CHUNK_BYTES = 512 << 10
 /** Of the limits, what is left after settling. */
 const LEFT = 0.5
 
