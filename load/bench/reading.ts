@@ -152,7 +152,8 @@ async function main(asked: Asked): Promise<void> {
   for await (const line of createInterface({ input: process.stdin })) {
     console.log(JSON.stringify(await perform(JSON.parse(line) as Command)))
   }
-  await api.close()
+  // whoever gave the orders may have ended while clients follow
+  process.exit()
 }
 
 if (import.meta.main) {
