@@ -1,20 +1,10 @@
 /** The other end of the control socket: asks a process for a profile. */
-import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import { socketPath } from './control-socket.ts'
 import type { Profile } from './profile.ts'
 
 /** An answer is one profile. */
 const MAX_ANSWER_BYTES = 512 << 20
-
-/** Ids of the processes that listen, or have once, in a data folder. */
-export function listeningProcesses(folder: string): readonly number[] {
-  const names = readdirSync(folder)
-  return names.flatMap((name) => {
-    const [, pid] = /^control-(\d{1,10})\.sock$/.exec(name) ?? []
-    return pid === undefined ? [] : [Number(pid)]
-  })
-}
 
 /** `null` if nobody listens there any more. @throws {Error} for what the process refuses */
 export async function askForProfile(

@@ -4,8 +4,8 @@
  *
  * A request is a line of JSON, `{"profile_ms": 30000}`; so is the answer: a {@link Profile}, or `{"error": ...}`.
  */
-import { chmodSync, existsSync, rmSync } from 'node:fs'
-import { createServer, type Server, type Socket } from 'node:net'
+import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Environment } from '../../topology/environment.ts'
 import { profileProcess } from './profile.ts'
@@ -25,12 +25,34 @@ export interface ControlSocket {
 /** Where the process with that id listens. */
 export const socketPath = (folder: string, pid: number): string => join(folder, `control-${pid}.sock`)
 
+/** Ids of the processes that listen, or have once, in a data folder. */
+export function listeningProcesses(folder: string): readonly number[] {
+  return readdirSync(folder).flatMap((name) => {
+    const [, pid] = /^control-(\d{1,10})\.sock$/.exec(name) ?? []
+    return pid === undefined ? [] : [Number(pid)]
+  })
+}
+
+/** Processes that were killed leave theirs behind. Whether somebody listens is asked of the socket: process ids may be those of other containers. */
+async function removeAbandoned(folder: string): Promise<void> {
+  for (const pid of listeningProcesses(folder)) {
+    const path = socketPath(folder, pid)
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const socket = connect({ path })
+    socket.once('connect', () => resolve(false))
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code === 'ECONNREFUSED'))
+    if (await promise) rmSync(path, { force: true })
+    socket.destroy()
+  }
+}
+
 /** `null` where there is no such folder, or the path is too long for a socket. @throws what listening throws */
 export async function openControlSocket(folder: string, environment: Environment): Promise<ControlSocket | null> {
   const path = socketPath(folder, process.pid)
   if (process.platform === 'win32' || !existsSync(folder) || Buffer.byteLength(path) > MAX_PATH_BYTES) return null
   // left by an earlier process that had the same id
   rmSync(path, { force: true })
+  await removeAbandoned(folder)
   const ending = new AbortController()
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Topic } from '../../schemas/topics.ts'
-import type { LogRecord } from '../../topology/log/port.ts'
+import { LogError, type LogRecord } from '../../topology/log/port.ts'
 import { decodeBatch } from './batch-codec.ts'
 import { metaOf } from './folder.ts'
 import { GroupIndex, snapshotOf } from './group-index.ts'
@@ -27,11 +27,9 @@ export interface EmbeddedReader {
   close(): void
 }
 
-/** Opens a data folder read-only. @throws if there is no database in the folder, or it is none of ours */
+/** Opens a data folder read-only. @throws {LogError} `DATA_FOLDER_CORRUPT`; others if there is no database in the folder, or it is none of ours */
 export function openEmbeddedReader(folder: string): EmbeddedReader {
-  const database = new DatabaseSync(join(folder, DATABASE_FILE), { readOnly: true })
-  database.exec('PRAGMA busy_timeout = 10000')
-  const partitions = metaOf(database).get('partitions')!
+  const { database, partitions } = openDatabase(join(folder, DATABASE_FILE))
   const fetch = fetcher(database, new GroupIndex(database))
   const readOnce = (topic: Topic, partition: number, from: number, maxBytes: number) => {
     const to = Number.MAX_SAFE_INTEGER
@@ -65,3 +63,23 @@ export function openEmbeddedReader(folder: string): EmbeddedReader {
     close: () => database.close(),
   }
 }
+
+function openDatabase(file: string): { readonly database: DatabaseSync; readonly partitions: number } {
+  const database = new DatabaseSync(file, { readOnly: true })
+  try {
+    database.exec('PRAGMA busy_timeout = 10000')
+    return { database, partitions: metaOf(database).get('partitions')! }
+  } catch (error) {
+    database.close()
+    const { errcode = 0, message } = error as { readonly errcode?: number; readonly message: string }
+    // the lower byte is the kind of error, the others say more
+    if (!DAMAGED.includes(errcode & 0xff)) throw error
+    throw new LogError('DATA_FOLDER_CORRUPT', `the database ${file} is damaged: ${message}; it was left as it is`, {
+      cause: error,
+    })
+  }
+}
+
+const SQLITE_CORRUPT = 11
+const SQLITE_NOTADB = 26
+const DAMAGED: readonly number[] = [SQLITE_CORRUPT, SQLITE_NOTADB]

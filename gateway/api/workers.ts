@@ -46,7 +46,9 @@ const worker = named(
     capacity: count('Attempts at once.'),
     in_flight: count('Attempts assigned to it and not ended.'),
     partitions: list(count('Partition.'), 'Of the pool, that it has.'),
-    seen_at_ms: common.epochMs('The last sign of life, to within some seconds.'),
+    seen_at_ms: common.epochMs(
+      'When it last took or reported an attempt, to within some seconds; an idle worker gives no sign.',
+    ),
     device: nullable(
       object({
         backend: nullable(

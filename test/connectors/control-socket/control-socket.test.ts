@@ -1,11 +1,16 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { askForProfile, listeningProcesses } from '../../../connectors/control-socket/ask.ts'
-import { type ControlSocket, openControlSocket } from '../../../connectors/control-socket/control-socket.ts'
+import { askForProfile } from '../../../connectors/control-socket/ask.ts'
+import {
+  type ControlSocket,
+  listeningProcesses,
+  openControlSocket,
+} from '../../../connectors/control-socket/control-socket.ts'
 import { realEnvironment } from '../../../connectors/environment.ts'
 
 let folder: string
@@ -92,6 +97,18 @@ it('is gone once it is closed, and a file that was left behind is nobody', async
   expect(await askForProfile(folder, process.pid, 1, never)).toBeNull()
   writeFileSync(socket.path, '')
   expect(await askForProfile(folder, process.pid, 1, never)).toBeNull()
+})
+
+it('those of processes that were killed are removed, those that listen are not', async () => {
+  const script = `require('net').createServer().listen(${JSON.stringify(join(folder, 'control-1.sock'))}, () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['-e', script])
+  const other = createServer().listen(join(folder, 'control-2.sock'))
+  await once(other, 'listening')
+  expect(listeningProcesses(folder).toSorted()).toEqual([1, 2, process.pid].toSorted())
+  await socket.close()
+  socket = (await openControlSocket(folder, realEnvironment))!
+  expect(listeningProcesses(folder).toSorted()).toEqual([2, process.pid].toSorted())
+  other.close()
 })
 
 it('there is none without a folder, or where its path is too long', async () => {

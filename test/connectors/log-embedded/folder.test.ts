@@ -186,6 +186,18 @@ describe('a data folder', () => {
     expect(texts(later.read('events', 1, 3, 100))).toEqual(['d', 'e'])
     later.close()
   })
+
+  it('says which file is damaged, and leaves it as it is', () => {
+    const file = join(folder, 'log.db')
+    writeFileSync(file, 'no database at all')
+    expect(() => openEmbeddedReader(folder)).toThrow(
+      expect.objectContaining({
+        code: 'DATA_FOLDER_CORRUPT',
+        message: `the database ${file} is damaged: file is not a database; it was left as it is`,
+      }),
+    )
+    expect(readFileSync(file, 'utf8')).toBe('no database at all')
+  })
 })
 
 function withoutMessage<T extends { value: Uint8Array }>(each: T) {
