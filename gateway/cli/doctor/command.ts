@@ -63,7 +63,13 @@ function configuration(
     const config = configOf(shell, options)
     shell.checkSettings(config)
     const set = Object.values(config.sources).filter((source) => source !== 'default').length
-    return { check: ok('configuration', `${set} settings are set, the others have their defaults`), config }
+    return {
+      check: ok(
+        'configuration',
+        `${set} ${set === 1 ? 'setting is' : 'settings are'} set, the others have their defaults`,
+      ),
+      config,
+    }
   } catch (error) {
     if (error instanceof CliError && error.exitCode === EXIT.failed) throw error
     return { check: fail('configuration', (error as Error).message, next), config: null }

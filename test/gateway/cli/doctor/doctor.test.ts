@@ -34,6 +34,8 @@ describe('beamline doctor', () => {
       expect.arrayContaining(['node', 'configuration', 'disk', 'fsync', 'port', 'log']),
     )
     expect(out).toMatch(/\nBeamline can run here\.\n$/)
+    expect(out).toContain(' 2 settings are set, the others')
+    expect((await runBeamline(['doctor', '--data', folder])).out).toContain(' 1 setting is set, the others')
     expect(readdirSync(folder)).toEqual([])
   })
 
