@@ -55,6 +55,8 @@ class Client implements KafkaClient {
   /** For short questions: offsets, and whether anybody answers. */
   readonly #control: Connections
   readonly #appender: Appender
+  /** For what must not wait for other appends. */
+  readonly #apart: Appender | null
   readonly #open = new Set<Connections>()
   readonly #fetchers = new Set<Fetcher>()
   #cancelProbe: Cancel = () => {}
@@ -65,7 +67,8 @@ class Client implements KafkaClient {
     this.#environment = environment
     this.#health = createHealth(environment, options.onProblem, TOLERATED_MS)
     this.#control = this.#connections()
-    this.#appender = createAppender(options, this.#connections(), environment)
+    this.#appender = this.#createAppender()
+    this.#apart = options.appendsApart === undefined ? null : this.#createAppender()
     this.admin = adminFor(options)
   }
 
@@ -78,7 +81,13 @@ class Client implements KafkaClient {
   }
 
   append(records: readonly KafkaRecord[]): Promise<readonly number[]> {
-    return this.#appender.append(records)
+    const { appendsApart } = this.#options
+    if (this.#apart === null || appendsApart === undefined) return this.#appender.append(records)
+    const first = records.length > 0 && appendsApart.has(records[0]!.topic)
+    if (records.every(({ topic }) => appendsApart.has(topic) === first)) {
+      return (first ? this.#apart : this.#appender).append(records)
+    }
+    return appendInParts(records, ({ topic }) => appendsApart.has(topic), this.#apart, this.#appender)
   }
 
   openTransactions(transactionalId: string, timeoutMs: number): Promise<TransactionalProducer> {
@@ -116,11 +125,16 @@ class Client implements KafkaClient {
     this.#closed = true
     this.#cancelProbe()
     this.#appender.close()
+    this.#apart?.close()
     for (const fetcher of this.#fetchers) fetcher.close().catch(() => {})
     // Producers and members that were not closed fail with `CLOSED`.
     for (const connections of this.#open) connections.close()
     this.#open.clear()
     await settleWithin(this.#environment, LEAVE_WITHIN_MS, this.admin.disconnect())
+  }
+
+  #createAppender(): Appender {
+    return createAppender(this.#options, this.#connections(), this.#environment)
   }
 
   #connections(): Connections {
@@ -149,6 +163,23 @@ class Client implements KafkaClient {
       this.#probe(() => {})
     })
   }
+}
+
+/** Offsets in the order of the records. Waits for both parts even if one fails, so that nothing is under way any more when the caller hears of it. */
+async function appendInParts(
+  records: readonly KafkaRecord[],
+  isFirst: (record: KafkaRecord) => boolean,
+  first: Appender,
+  second: Appender,
+): Promise<readonly number[]> {
+  const [ofFirst, ofSecond] = await Promise.allSettled([
+    first.append(records.filter(isFirst)),
+    second.append(records.filter((record) => !isFirst(record))),
+  ])
+  if (ofFirst.status === 'rejected') throw ofFirst.reason
+  if (ofSecond.status === 'rejected') throw ofSecond.reason
+  const [left, right] = [[...ofFirst.value], [...ofSecond.value]]
+  return records.map((record) => (isFirst(record) ? left : right).shift()!)
 }
 
 /** It connects when it is first asked something, and again when its connection was lost. */

@@ -16,6 +16,8 @@ export interface KafkaOptions {
   readonly connectionTimeoutMs?: number
   /** A request without an answer for so long has failed. Default 15,000. */
   readonly requestTimeoutMs?: number
+  /** Topics whose appends have a connection of their own, so that they wait for no others. Default: none. */
+  readonly appendsApart?: ReadonlySet<string>
   /** Told in words of what goes wrong and is tried again, at most once a second for each kind. */
   readonly onProblem?: (message: string) => void
 }
@@ -104,6 +106,8 @@ export interface FetcherOptions {
   readonly maxBufferedBytes?: number
   /** Long poll. Default 500. */
   readonly maxWaitMs?: number
+  /** For how long a request is left after one that brought records, so that the next one brings more. Asked each time. Default: not at all. */
+  readonly gatherMs?: () => number
 }
 
 /** Fetches many partitions with one long poll per broker. */

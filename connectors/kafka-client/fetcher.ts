@@ -47,6 +47,8 @@ class PartitionFetcher implements Fetcher {
   readonly #feeds = new Set<FetchFeed>()
   /** What is known of leaders: from the connections that nobody waits on for long. */
   readonly #knowledge: Connections
+  readonly #gatherMs: () => number
+  #gathersUntil = Number.NEGATIVE_INFINITY
   #locating = false
   #wake: Cancel | null = null
   #closed = false
@@ -55,6 +57,7 @@ class PartitionFetcher implements Fetcher {
     this.#environment = environment
     this.#maxBufferedBytes = options.maxBufferedBytes ?? MAX_BUFFERED_BYTES
     this.#longPollMs = options.maxWaitMs ?? LONG_POLL_MS
+    this.#gatherMs = options.gatherMs ?? (() => 0)
     const connections = open()
     this.#short = { connections, waitsUntilMs: new Map() }
     // who leads what is asked for on the short lane, where the answer does not wait behind a long poll
@@ -86,6 +89,10 @@ class PartitionFetcher implements Fetcher {
   #fetchWhatIsDue(): void {
     if (this.#closed) return
     const now = this.#environment.monotonic()
+    if (this.#gathersUntil > now) {
+      this.#wakeAt(this.#gathersUntil, now)
+      return
+    }
     const byLeader = new Map<number, FetchFeed[]>()
     let unknown: FetchFeed[] | null = null
     let nextMs = Number.POSITIVE_INFINITY
@@ -148,6 +155,7 @@ class PartitionFetcher implements Fetcher {
       }
       lane.waitsUntilMs.delete(leader)
     }
+    if (told.length > 0) this.#gathersUntil = this.#environment.monotonic() + this.#gatherMs()
     // the next request first: the broker works on it while the records of this one are handled
     this.#fetchWhatIsDue()
     for (const feed of told) feed.tell()

@@ -44,15 +44,18 @@ const DEFAULT_SETTLE_MS = 60_000
 export async function openKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const { kafka, environment, onProblem = () => undefined, interpose = (made) => made } = options
   const names = namesOf(options.prefix)
+  // who submits waits for it; nobody waits for results and replies as long as that
+  const appendsApart = new Set([names.topic('ingest')])
   const client = interpose(
-    await connectKafka({ onProblem, ...kafka }, environment).catch((error: unknown) => {
+    await connectKafka({ onProblem, ...kafka, appendsApart }, environment).catch((error: unknown) => {
       throw readError(error)
     }),
   )
-  const fetchers = createFetchers(client)
+  const pace = new Pace(environment)
+  const fetchers = createFetchers(client, () => pace.gatherMs)
   try {
     const opened = await openDeployment(client, fetchers.shared.readers(), names, options)
-    return new KafkaLog(client, fetchers, names, options, opened)
+    return new KafkaLog(client, fetchers, pace, names, options, opened)
   } catch (error) {
     await fetchers.close()
     await client.close().catch(() => undefined)
@@ -65,7 +68,7 @@ interface OwnedFetchers {
   close(): Promise<void>
 }
 
-function createFetchers(client: KafkaClient): OwnedFetchers {
+function createFetchers(client: KafkaClient, gatherMs: () => number): OwnedFetchers {
   const made: Fetcher[] = []
   const lazily = (create: () => Fetcher): (() => Fetcher) => {
     let fetcher: Fetcher | null = null
@@ -79,8 +82,8 @@ function createFetchers(client: KafkaClient): OwnedFetchers {
   }
   return {
     shared: {
-      tasks: lazily(() => client.createFetcher({ maxBufferedBytes: 2 * MIB })),
-      pools: lazily(() => client.createFetcher({ maxBufferedBytes: 2 * MIB })),
+      tasks: lazily(() => client.createFetcher({ maxBufferedBytes: 2 * MIB, gatherMs })),
+      pools: lazily(() => client.createFetcher({ maxBufferedBytes: 2 * MIB, gatherMs })),
       readers: lazily(() => createReaderFeeds(() => client.createFetcher({ maxBufferedBytes: 4 * MIB }))),
     },
     close: async () => void (await Promise.allSettled(made.map((fetcher) => fetcher.close()))),
@@ -118,6 +121,7 @@ class KafkaLog implements Log {
   constructor(
     client: KafkaClient,
     fetchers: OwnedFetchers,
+    pace: Pace,
     names: KafkaLogContext['names'],
     options: KafkaLogOptions,
     { deployment, maxRecordBytes, deleteRetentionMs }: OpenedDeployment,
@@ -138,7 +142,7 @@ class KafkaLog implements Log {
       fetchers: fetchers.shared,
       timings: timingsOf(options),
       deleteRetentionMs,
-      pace: new Pace(environment),
+      pace,
       onProblem,
       append: (records) => this.#appender.append(records),
       committed: (topic, partition, offset) => this.#describer.committed(topic, partition, offset),

@@ -49,8 +49,11 @@ class PoolMember implements PoolMembership {
     this.#context = context
     this.#pool = pool
     this.#listener = listener
-    this.#commits = new ProgressCommits(context.environment, this.#joined.promise, ({ partition, offset }) =>
-      context.committed(executeTopic(pool), partition, offset),
+    this.#commits = new ProgressCommits(
+      context.environment,
+      this.#joined.promise,
+      ({ partition, offset }) => context.committed(executeTopic(pool), partition, offset),
+      () => context.pace.gatherMs,
     )
     this.#joined.promise.catch(() => undefined)
   }

@@ -1,4 +1,7 @@
-/** Commits of one pool member: at most one request is under way, and what gathers meanwhile goes out together in the next; of a partition the latest counts. */
+/**
+ * Commits of one pool member: at most one request is under way, and what gathers meanwhile, and while commits rest, goes out together in the next; of a partition the
+ * latest counts.
+ */
 import type { Environment } from '../../topology/environment.ts'
 import type { GroupMember, GroupOffset } from '../kafka-client/contract.ts'
 import { writeError } from './errors.ts'
@@ -19,14 +22,22 @@ export class ProgressCommits {
   readonly #environment: Environment
   readonly #member: Promise<GroupMember>
   readonly #onCommitted: (offset: GroupOffset) => void
+  readonly #restMs: () => number
   #pending = new Map<number, Pending>()
   #running: Promise<void> | null = null
   #cancelLazy: (() => void) | null = null
 
-  constructor(environment: Environment, member: Promise<GroupMember>, onCommitted: (offset: GroupOffset) => void) {
+  /** `restMs`: for how long the next commit is left after one. */
+  constructor(
+    environment: Environment,
+    member: Promise<GroupMember>,
+    onCommitted: (offset: GroupOffset) => void,
+    restMs: () => number,
+  ) {
     this.#environment = environment
     this.#member = member
     this.#onCommitted = onCommitted
+    this.#restMs = restMs
   }
 
   /** @throws {LogError} `FENCED`: the partition is no longer this member's */
@@ -85,6 +96,8 @@ export class ProgressCommits {
         const failure = writeError(error)
         for (const { waiters } of batch) for (const { reject } of waiters) reject(failure)
       }
+      const restMs = this.#restMs()
+      if (restMs > 0) await new Promise<void>((resolve) => this.#environment.after(restMs, resolve))
     }
   }
 }

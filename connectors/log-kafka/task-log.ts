@@ -15,7 +15,7 @@ import {
   type TaskLog,
   type TaskStart,
 } from '../../topology/log/port.ts'
-import type { GroupOffset, TransactionalProducer } from '../kafka-client/contract.ts'
+import type { GroupOffset, KafkaRecord, TransactionalProducer } from '../kafka-client/contract.ts'
 import { type ChangelogPart, changelogRecords, readChangelog } from './changelog.ts'
 import type { KafkaLogContext } from './context.ts'
 import { closedError, writeError } from './errors.ts'
@@ -169,7 +169,7 @@ export class KafkaTaskLog implements TaskLog {
     const { environment, pace } = this.#context
     const startedAt = environment.monotonic()
     const written = await this.#transaction(records, offsets.keys())
-    const restMs = pace.restAfter(environment.monotonic() - startedAt, records.length)
+    const restMs = pace.restAfter(environment.monotonic() - startedAt, records.length, bytesOf(records))
     // the marker that ends the transaction follows the last record, since nobody else writes there
     if (changelog.length > 0) this.#changelogPosition = written.at(-1)! + 2
     const result = { offsets: written.slice(0, appends.length), changelogPosition: this.#changelogPosition }
@@ -300,4 +300,10 @@ export class KafkaTaskLog implements TaskLog {
     // the handle is dead then; its owner is told by the next call
     await written.catch(() => undefined)
   }
+}
+
+function bytesOf(records: readonly KafkaRecord[]): number {
+  let bytes = 0
+  for (const { value } of records) bytes += value?.length ?? 0
+  return bytes
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import type { KafkaClient } from '../../../connectors/kafka-client/contract.ts'
 import { describeWithKafka } from '../../support/kafka.ts'
 import { startFaultProxy } from './fault-proxy.ts'
@@ -62,6 +62,27 @@ await describeWithKafka('appends', (kafka) => {
     }
     await through.close()
     await proxy.close()
+  })
+
+  it('lets appends to topics that are apart wait for no others, and answers for both in the order of the records', async () => {
+    const [apart, other] = [kafka.unique('apart'), kafka.unique('other')]
+    await createTopic(client, apart, 1)
+    await createTopic(client, other, 1)
+    const proxy = await startFaultProxy(kafka.bootstrap, (apiKey) =>
+      apiKey === PRODUCE && proxy.struck.size === 0 ? 'swallow' : null,
+    )
+    const through = await connect(proxy.brokers, { appendsApart: new Set([apart]) })
+    const unanswered = through.append([record(other, 0, 'first')]).catch((error: Error) => error)
+    await vi.waitFor(() => expect(proxy.struck.get(`swallow ${PRODUCE}`)).toBe(1), 10_000)
+    expect(await through.append([record(apart, 0, 'a'), record(apart, 0, 'b')])).toEqual([0, 1])
+    await through.close()
+    expect(await unanswered).toBeInstanceOf(Error)
+    await proxy.close()
+
+    const direct = await connect(kafka.bootstrap, { appendsApart: new Set([apart]) })
+    const mixed = [other, apart, other, apart].map((topic) => record(topic, 0, 'mixed'))
+    expect(await direct.append(mixed)).toEqual([1, 2, 2, 3])
+    await direct.close()
   })
 
   it('says which record is too large, and writes its neighbours', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import type { Feed, Fetcher, FetcherOptions, KafkaClient } from '../../../connectors/kafka-client/contract.ts'
 import { consoleProducer } from '../../../load/kafka/console-tools.ts'
 import { describeWithKafka } from '../../support/kafka.ts'
+import { startFaultProxy } from './fault-proxy.ts'
 import { connect, createTopic, numbersFrom, record } from './support.ts'
 
 /** Collects what a feed gives until the condition holds; what it throws is thrown. */
@@ -30,6 +31,8 @@ function readUntil(feed: Feed, done: (values: readonly string[]) => boolean): Pr
 
 /** A long poll that outlasts every test: who waits for its end does not pass. */
 const LONG_MS = 3_600_000
+
+const FETCH = 1
 
 const count = (wanted: number) => (values: readonly string[]) => values.length >= wanted
 
@@ -60,6 +63,25 @@ await describeWithKafka('a fetcher', (kafka) => {
     await client.append([record(topic, 0, 'second')])
     expect(await readUntil(feed, count(1))).toEqual(['second'])
     expect([feed.position, feed.stableEnd]).toEqual([2, 2])
+  })
+
+  it('leaves the next request while records gather', async () => {
+    const topic = kafka.unique('gather')
+    await createTopic(client, topic, 1)
+    let requests = 0
+    const proxy = await startFaultProxy(kafka.bootstrap, (apiKey) => {
+      if (apiKey === FETCH) requests++
+      return null
+    })
+    const through = await connect(proxy.brokers)
+    const fetcher = through.createFetcher({ maxWaitMs: LONG_MS, gatherMs: () => 500 })
+    const values = Array.from({ length: 60 }, (_, index) => String(index))
+    const read = readUntil(fetcher.add({ topic, partition: 0 }, 0), count(values.length))
+    for (const value of values) await client.append([record(topic, 0, value)])
+    expect(await read).toEqual(values)
+    expect(requests).toBeLessThan(values.length / 2)
+    await through.close()
+    await proxy.close()
   })
 
   it('does not let a feed that is added wait for the long poll of the others', async () => {
