@@ -12,6 +12,8 @@ const READ_THROUGH = 500
 export interface IngestPlace {
   readonly fetcher: Fetcher
   readonly place: TopicPartition
+  /** Where it ended when the task was opened: what state refers to lies before. */
+  readonly end: number
   readonly signal: Signal
   /** Throws once nobody wants any more. */
   readonly check: () => void
@@ -63,11 +65,12 @@ function stretchesOf(inOrder: readonly Owed[]): Owed[][] {
 
 async function* readStretch(
   stretch: Owed[],
-  { fetcher, place, signal, check }: IngestPlace,
+  { fetcher, place, end, signal, check }: IngestPlace,
   position: number,
 ): AsyncGenerator<ChangelogPart> {
   const first = stretch[0]!.reference.offset
   const last = stretch.at(-1)!.reference.offset
+  if (last >= end) throw gone(last, place)
   let next = 0
   for await (const records of readUntil(fetcher.add(place, first), last + 1, signal, check)) {
     const entries = []
@@ -81,7 +84,10 @@ async function* readStretch(
   }
   const missing = stretch[next]
   if (missing === undefined) return
-  const { offset } = missing.reference
-  const message = `the state refers to record ${offset} of ${place.topic} ${place.partition}, which is not there: records were deleted or cut`
-  throw new LogError('OFFSET_OUT_OF_RANGE', message)
+  throw gone(missing.reference.offset, place)
+}
+
+function gone(offset: number, { topic, partition }: TopicPartition): LogError {
+  const message = `the state refers to record ${offset} of ${topic} ${partition}, which is not there: records were deleted or cut`
+  return new LogError('OFFSET_OUT_OF_RANGE', message)
 }

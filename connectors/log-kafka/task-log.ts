@@ -59,6 +59,7 @@ export class KafkaTaskLog implements TaskLog {
   #ended: LogError | null = null
   #failed: LogError | null = null
   #closing: Promise<void> | null = null
+  readonly #ingestEnd: number
   #refreshedAt = Number.NEGATIVE_INFINITY
   #committedAt = 0
   #cancelSettle: (() => void) | null = null
@@ -67,6 +68,7 @@ export class KafkaTaskLog implements TaskLog {
     this.#context = context
     this.taskId = opening.taskId
     this.start = opening.start
+    this.#ingestEnd = opening.ingestEnd
     this.#producer = opening.producer
     this.#committed = new Map(opening.start.committed)
     this.#changelogPosition = opening.start.changelogPosition
@@ -84,7 +86,13 @@ export class KafkaTaskLog implements TaskLog {
       const end = this.start.changelogPosition
       const fetcher = fetchers.readers()
       const check = () => this.#checkOpen()
-      const ingest = { fetcher, place: { topic: names.topic('ingest'), partition: this.taskId }, signal, check }
+      const ingest = {
+        fetcher,
+        place: { topic: names.topic('ingest'), partition: this.taskId },
+        end: this.#ingestEnd,
+        signal,
+        check,
+      }
       yield* resolved(readChangelog(fetcher, place, from, end, signal, check), ingest)
     } finally {
       this.#signals.delete(signal)

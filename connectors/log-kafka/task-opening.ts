@@ -13,6 +13,8 @@ export interface TaskOpening {
   readonly taskId: number
   readonly producer: TransactionalProducer
   readonly start: TaskStart
+  /** Of `ingest`. */
+  readonly ingestEnd: number
   openInboxes(onRecords: () => void): ReadonlyMap<TaskTopic, TaskInbox>
 }
 
@@ -37,7 +39,7 @@ export async function openTaskOn(context: KafkaLogContext, taskId: number): Prom
   }
 }
 
-async function startOf(context: KafkaLogContext, taskId: number): Promise<Pick<TaskOpening, 'start' | 'openInboxes'>> {
+async function startOf(context: KafkaLogContext, taskId: number): Promise<Omit<TaskOpening, 'taskId' | 'producer'>> {
   const { client, names } = context
   const places = TASK_TOPICS.map((topic) => ({ topic: names.topic(topic), partition: taskId }))
   const changelog = { topic: names.changelog, partition: taskId }
@@ -59,6 +61,7 @@ async function startOf(context: KafkaLogContext, taskId: number): Promise<Pick<T
       changelogPosition,
       changelogFirst: Math.min(changelogFirst ?? changelogPosition, changelogPosition),
     },
+    ingestEnd: offsetOf(last, { topic: names.topic('ingest'), partition: taskId }),
     openInboxes: (onRecords) => new Map(starts.map((begin) => [begin.topic, openInbox(context, begin, onRecords)])),
   }
 }

@@ -1,6 +1,9 @@
 /** What settings ask of each other. */
 import type { Config, Role } from './settings.ts'
 
+/** Inputs of tens of KiB at hundreds a second fill less within the ten seconds that state only refers to them. */
+const MIN_KAFKA_WORK_BYTES = 1 << 30
+
 /** Each in a sentence with what would help; none: the settings go together. */
 export function inconsistencies(config: Config): readonly string[] {
   return [...roleProblems(config), ...kafkaProblems(config), ...partnerProblems(config)]
@@ -28,6 +31,12 @@ function kafkaProblems(config: Config): string[] {
   const problems: string[] = []
   if (config.log === 'kafka' && config['kafka.brokers'] === null) {
     problems.push('log is kafka, but kafka.brokers is not set; expected addresses such as broker-1:9092,broker-2:9092')
+  }
+  const size = config['retention.work.size']
+  if (config.log === 'kafka' && size !== null && size < MIN_KAFKA_WORK_BYTES) {
+    problems.push(
+      `retention.work.size is ${size} bytes; expected at least 1GiB with log: kafka, where it bounds each partition, what nobody has read yet and what state refers to included`,
+    )
   }
   const mechanism = config['kafka.sasl.mechanism']
   for (const name of ['kafka.sasl.username', 'kafka.sasl.password'] as const) {

@@ -264,7 +264,7 @@ export const SETTINGS = {
   ),
   'retention.work.size': bytes(
     null,
-    'The same, in size of each topic (embedded: 512MiB) or partition (Kafka: no bound).',
+    'The same, in size of each topic (embedded: 512MiB) or partition (Kafka: no bound; at least 1GiB).',
   ),
   'retention.events.age': age(7 * DAY, 'How long events stay in the log. The read model has its own copy.'),
   'retention.events.size': bytes(
