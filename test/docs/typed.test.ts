@@ -43,8 +43,8 @@ it.each(PAGES)('%s is what happens', async (page) => {
   await typeAll([server, ...blocks])
 })
 
-/** Their snippets need other programs, and are run by `readme-kafka.test.ts`, `test/foreign/` and `end-to-end/api-examples.test.ts`. */
-const ELSEWHERE = ['docs/api.md', 'docs/kafka.md', 'docs/kafka-processes.md', 'docs/schemas.md']
+/** Their snippets need other programs, and are run by `readme-kafka.test.ts`, `test/foreign/`, `end-to-end/api-examples.test.ts`, and for GPUs by `scripts/test-gl` and the tests of kernels. */
+const ELSEWHERE = ['docs/api.md', 'docs/gpu.md', 'docs/kafka.md', 'docs/kafka-processes.md', 'docs/schemas.md']
 
 it('no page with commands is left out', () => {
   const pages = documents().filter((page) => blocksOf(read(page)).some(({ kind }) => kind === 'sh'))

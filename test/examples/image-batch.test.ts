@@ -1,8 +1,8 @@
 /** The example image-batch, as `npm run example -- image-batch` plays it. */
-import { expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { decodePng, encodePng, type Picture } from '../../load/examples/image-batch/blocks/png.ts'
 import { imageBatch } from '../../load/examples/image-batch/image-batch.ts'
-import { ANY, SWIFTSHADER, TESTED } from '../processors/execute/blocks/gpu/backends.ts'
+import { ANY, backendsReady, SWIFTSHADER, TESTED } from '../processors/execute/blocks/gpu/backends.ts'
 import { references } from '../processors/execute/blocks/gpu/reference.ts'
 import { play } from './support.ts'
 
@@ -21,6 +21,8 @@ const EDGES = [
 
 /** The example document-questions has the one that is left. */
 const BACKENDS = TESTED.filter((backend) => backend !== ANY)
+
+beforeAll(backendsReady)
 
 it.each(BACKENDS)('makes of each picture the thumbnail that plain code makes of it, on %s', async (backend) => {
   const { result, said } = await play(imageBatch, {
