@@ -1,8 +1,9 @@
-/** A thread of {@link runBatch}. */
+/** A thread of {@link SeedThreads}. */
 import { parentPort } from 'node:worker_threads'
-import type { BatchRequest } from './batch.ts'
+import type { ThreadRequest } from './batch.ts'
+import { compareFusion } from './fusion.ts'
 import { runSeeds } from './run-seeds.ts'
 
-parentPort!.on('message', async (request: BatchRequest) => {
-  parentPort!.postMessage(await runSeeds(request))
+parentPort!.on('message', async (request: ThreadRequest) => {
+  parentPort!.postMessage('seeds' in request ? await runSeeds(request.seeds) : await compareFusion(request.fusion))
 })

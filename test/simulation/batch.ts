@@ -23,45 +23,88 @@ export interface BatchResult {
   readonly outcomes: Readonly<Record<string, number>>
 }
 
-/** Seeds a thread takes at a time. */
-const CHUNK = 25
-
-/** Runs the seeds; stops handing out more once `maxFailed` have failed. */
-export async function runBatch(request: BatchRequest, threads: number, maxFailed: number): Promise<BatchResult> {
-  const chunks: BatchRequest[] = []
-  for (let at = 0; at < request.count; at += CHUNK) {
-    chunks.push({ ...request, from: request.from + at, count: Math.min(CHUNK, request.count - at) })
-  }
-  const results: BatchResult[] = []
-  let failed = 0
-  const next = () => (failed >= maxFailed ? undefined : chunks.shift())
-  const take = (result: BatchResult) => {
-    results.push(result)
-    failed += result.failed.length
-  }
-  await Promise.all(Array.from({ length: Math.min(threads, chunks.length) }, () => runThread(next, take)))
-  return merge(results)
+export interface FusionResult {
+  /** Runs whose outcome faults could not change, that ended alike in both. */
+  readonly compared: number
+  readonly problems: readonly string[]
 }
 
-async function runThread(next: () => BatchRequest | undefined, take: (result: BatchResult) => void): Promise<void> {
-  const worker = new Worker(new URL('./batch-worker.ts', import.meta.url))
-  try {
-    for (let chunk = next(); chunk !== undefined; chunk = next()) {
-      worker.postMessage(chunk)
-      take(await answer(worker))
+/** What a thread is asked: to simulate some seeds, or to compare their histories fused and unfused. */
+export type ThreadRequest = { readonly seeds: BatchRequest } | { readonly fusion: Omit<BatchRequest, 'plant'> }
+
+/** Seeds a thread takes at a time: few, since the others are waited for when one has failed. */
+const CHUNK = 5
+
+/** Threads that simulate; kept between batches, since each compiles everything anew. */
+export class SeedThreads {
+  readonly #workers: readonly Worker[]
+
+  constructor(count: number) {
+    this.#workers = Array.from({ length: count }, () => new Worker(new URL('./batch-worker.ts', import.meta.url)))
+  }
+
+  /** Runs the seeds; stops handing out more once `maxFailed` have failed. */
+  async run(request: BatchRequest, maxFailed: number): Promise<BatchResult> {
+    const results: BatchResult[] = []
+    let failed = 0
+    await this.#all(
+      chunksOf(request, () => failed < maxFailed),
+      (seeds) => ({ seeds: { ...seeds, plant: request.plant } }),
+      (result: BatchResult) => {
+        results.push(result)
+        failed += result.failed.length
+      },
+    )
+    return merge(results)
+  }
+
+  /** Whether histories without faults come to the same outcomes fused and unfused. */
+  async compareFusion(from: number, count: number): Promise<FusionResult> {
+    const results: FusionResult[] = []
+    await this.#all(
+      chunksOf({ from, count }, () => true),
+      (fusion) => ({ fusion }),
+      (result: FusionResult) => results.push(result),
+    )
+    return {
+      compared: results.reduce((sum, { compared }) => sum + compared, 0),
+      problems: results.flatMap(({ problems }) => problems),
     }
-  } finally {
-    await worker.terminate()
+  }
+
+  async #all<T>(
+    chunks: Iterator<Seeds>,
+    ask: (seeds: Seeds) => ThreadRequest,
+    take: (result: T) => void,
+  ): Promise<void> {
+    const one = async (worker: Worker): Promise<void> => {
+      for (let next = chunks.next(); !next.done; next = chunks.next())
+        take((await answer(worker, ask(next.value))) as T)
+    }
+    await Promise.all(this.#workers.map(one))
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()))
   }
 }
 
-function answer(worker: Worker): Promise<BatchResult> {
+interface Seeds {
+  readonly from: number
+  readonly count: number
+}
+
+function* chunksOf({ from, count }: Seeds, more: () => boolean): Generator<Seeds, void> {
+  for (let at = 0; at < count && more(); at += CHUNK) yield { from: from + at, count: Math.min(CHUNK, count - at) }
+}
+
+function answer(worker: Worker, request: ThreadRequest): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       worker.off('message', done)
       worker.off('error', broken)
     }
-    const done = (result: BatchResult) => {
+    const done = (result: unknown) => {
       stop()
       resolve(result)
     }
@@ -71,6 +114,7 @@ function answer(worker: Worker): Promise<BatchResult> {
     }
     worker.on('message', done)
     worker.on('error', broken)
+    worker.postMessage(request)
   })
 }
 

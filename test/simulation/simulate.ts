@@ -6,7 +6,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { type BatchResult, type FailedSeed, runBatch } from './batch.ts'
+import { type BatchResult, type FailedSeed, SeedThreads } from './batch.ts'
 import { FAULT_NAMES } from './faults.ts'
 import { PLANTS } from './plants/plants.ts'
 import { simulate } from './simulation.ts'
@@ -45,7 +45,9 @@ async function one(seed: number): Promise<number> {
 async function many(): Promise<number> {
   const began = performance.now()
   const request = { from: whole('from', values.from), count: whole('seeds', values.seeds), plant: values.plant ?? null }
-  const result = await runBatch(request, whole('threads', values.threads), MAX_FAILED)
+  const threads = new SeedThreads(whole('threads', values.threads))
+  const result = await threads.run(request, MAX_FAILED)
+  await threads.close()
   for (const failed of result.failed) console.log(describeFailure(failed))
   console.log(describeBatch(result))
   const missing = FAULT_NAMES.filter((name) => !result.faults[name])
