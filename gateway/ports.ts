@@ -1,4 +1,6 @@
 /** What the gateway is given. */
+
+import type { Pool } from '../schemas/topics.ts'
 import type { BlobStore, PayloadReader } from '../topology/blobs/port.ts'
 import type { Environment } from '../topology/environment.ts'
 import type { Log } from '../topology/log/port.ts'
@@ -64,6 +66,15 @@ export interface GatewayBlobs {
   readonly maxBytes: number
 }
 
+/** The workers of this process, which live as surely as it answers. */
+export interface WorkersHere {
+  readonly workerId: string
+  /** Those that it executes steps of now. */
+  readonly pools: () => readonly Pool[]
+  /** No other process can have workers: the log is this one's alone. */
+  readonly alone: boolean
+}
+
 export interface GatewayDependencies {
   readonly log: Log
   readonly readModel: ReadModel
@@ -78,6 +89,8 @@ export interface GatewayDependencies {
   readonly isReady: () => boolean
   /** What it waits for, in words; `null`: it is ready. */
   readonly waitsFor?: () => string | null
+  /** Absent: nothing is known of them but what tasks know. */
+  readonly workersHere?: WorkersHere
   /** True once the process is about to end: nothing new is taken. */
   readonly isStopping?: () => boolean
   /** A socket that listens already. */

@@ -334,7 +334,7 @@ class Beamline {
     })
   }
 
-  #createGateway(front: Front, { log, subjects }: OpenedLog, load: () => NodeLoad): Gateway {
+  #createGateway(front: Front, { kind, log, subjects }: OpenedLog, load: () => NodeLoad): Gateway {
     const gateway = createGateway({
       log,
       readModel: this.#readModel!.readModel,
@@ -348,6 +348,7 @@ class Beamline {
       isReady: () => this.#isReady(),
       waitsFor: () => this.#reason(),
       isStopping: () => this.#stopping,
+      workersHere: { workerId: workerId(), pools: () => this.#node?.pools ?? [], alone: kind === 'embedded' },
       front,
       blobs: {
         store: this.#payloads!.store,

@@ -12,7 +12,7 @@ const pool = named(
   'Pool',
   object({
     pool: poolName,
-    workers: count('Who execute steps of it.'),
+    workers: count('Who execute steps of it; without those that are lost.'),
     capacity: count('Attempts at once, of all of them.'),
     in_flight: count('Attempts assigned and not ended.'),
     waiting: count('Steps that wait to be assigned.'),
@@ -38,16 +38,23 @@ export const listPools = operation({
   errors: ['invalid_request', 'timeout'],
 })
 
+export const WORKER_STATES = ['idle', 'busy', 'lost'] as const
+export type WorkerState = (typeof WORKER_STATES)[number]
+
 const worker = named(
   'Worker',
   object({
     worker_id: text('Worker.'),
     pool: poolName,
+    state: choice(
+      '`idle`: has nothing to do; `busy`: has attempts; `lost`: its process is gone, and its partitions wait for another.',
+      WORKER_STATES,
+    ),
     capacity: count('Attempts at once.'),
     in_flight: count('Attempts assigned to it and not ended.'),
     partitions: list(count('Partition.'), 'Of the pool, that it has.'),
     seen_at_ms: common.epochMs(
-      'When it last took or reported an attempt, to within some seconds; an idle worker gives no sign.',
+      'Its last sign of life: now, if it is in the process that answers; else when it last took its partitions or reported an attempt, to within some seconds, since an idle worker of another process gives no sign.',
     ),
     device: nullable(
       object({

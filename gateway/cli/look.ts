@@ -38,6 +38,9 @@ export function paint({ colour }: Pick<Look, 'colour'>, how: Paint | null, text:
 const PAINTS: { readonly [status: string]: Paint } = {
   completed: 'green',
   ready: 'green',
+  idle: 'green',
+  busy: 'cyan',
+  lost: 'red',
   replayed: 'green',
   failed: 'red',
   timed_out: 'red',
@@ -52,7 +55,7 @@ const PAINTS: { readonly [status: string]: Paint } = {
   accepted: 'blue',
 }
 
-/** Of the status of a run, a step or a letter. */
+/** Of the status of a run, a step, a letter or a worker. */
 export function paintOf(status: string): Paint | null {
   return PAINTS[status] ?? null
 }

@@ -4,7 +4,7 @@ import type { AnswerOf, Api } from '../client/client.ts'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import { numberOf } from './dlq-commands.ts'
-import { type Cell, table, timeText } from './look.ts'
+import { type Cell, paintOf, table, timeText } from './look.ts'
 import type { Shell } from './shell.ts'
 
 /** Flags, and the limits they stand for. */
@@ -107,13 +107,14 @@ async function listWorkers(shell: Shell, { pool }: { readonly pool?: string }): 
   const rows = answer.workers.map((worker): readonly Cell[] => [
     worker.worker_id,
     worker.pool,
+    [worker.state, paintOf(worker.state)],
     `${worker.in_flight} of ${worker.capacity}`,
     worker.partitions.join(','),
     timeText(worker.seen_at_ms),
     deviceText(worker.device),
     warmNames(worker.device?.warm_kernels ?? []) || null,
   ])
-  const title = ['worker', 'pool', 'busy', 'partitions', 'seen', 'device', 'warm kernels']
+  const title = ['worker', 'pool', 'state', 'busy', 'partitions', 'seen', 'device', 'warm kernels']
   const text = rows.length === 0 ? 'no workers' : table(shell.look, rows, title)
   const ids = answer.workers.map((worker) => worker.worker_id)
   shell.print(answer, text, [...new Set(ids)])

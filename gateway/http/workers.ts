@@ -4,6 +4,7 @@ import type { PoolPartitionShare, RouteDescription, WorkerDeviceShown } from '..
 import { executeTopic, POOLS, type Pool } from '../../schemas/topics.ts'
 import type { PartitionInfo } from '../../topology/log/port.ts'
 import { API } from '../api/index.ts'
+import type { WorkerState } from '../api/workers.ts'
 import { outRecord } from '../out-record.ts'
 import type { Edge } from './edge.ts'
 import { oneOf, queryOf } from './query.ts'
@@ -64,12 +65,17 @@ function together(a: PoolPartitionShare, b: PoolPartitionShare): PoolPartitionSh
 
 async function listPools(edge: Edge): Promise<object> {
   const [described, infos] = await Promise.all([describe(edge), edge.log.describe()])
-  return { pools: POOLS.map((pool) => poolShown(pool, described, infos)), at_ms: edge.environment.now() }
+  return { pools: POOLS.map((pool) => poolShown(edge, pool, described, infos)), at_ms: edge.environment.now() }
 }
 
-function poolShown(pool: Pool, { partitions, waiting }: Described, infos: readonly PartitionInfo[]): object {
+function poolShown(
+  edge: Edge,
+  pool: Pool,
+  { partitions, waiting }: Described,
+  infos: readonly PartitionInfo[],
+): object {
   const shares = partitions.filter((share) => share.pool === pool)
-  const workers = workersOf(shares)
+  const workers = workersOf(shares, edge).filter(({ state }) => state !== 'lost')
   const topic = executeTopic(pool)
   return {
     pool,
@@ -99,7 +105,10 @@ async function listWorkers(edge: Edge, request: FastifyRequest): Promise<object>
   const only = oneOf('pool', queryOf(request, ['pool']).pool, POOLS)
   const { partitions, devices } = await describe(edge)
   const workers = POOLS.filter((pool) => only === null || pool === only).flatMap((pool) =>
-    workersOf(partitions.filter((share) => share.pool === pool)).map((worker) => ({
+    workersOf(
+      partitions.filter((share) => share.pool === pool),
+      edge,
+    ).map((worker) => ({
       ...worker,
       device: deviceOf(devices, worker),
     })),
@@ -118,17 +127,25 @@ function deviceOf(
 }
 
 /** Of one pool, by name. */
-function workersOf(shares: readonly PoolPartitionShare[]) {
+function workersOf(shares: readonly PoolPartitionShare[], edge: Edge) {
   const names = [...new Set(shares.map((share) => share.worker_id))].filter((name) => name !== '').sort()
   return names.map((name) => {
     const own = shares.filter((share) => share.worker_id === name)
+    const { pool } = own[0]!
+    const inFlight = own.reduce((sum, share) => sum + share.in_flight, 0)
+    const here = edge.workersHere
+    const isHere = here?.workerId === name && here.pools().includes(pool)
+    const isLost = !isHere && here?.alone === true
+    const state: WorkerState = isLost ? 'lost' : inFlight > 0 ? 'busy' : 'idle'
     return {
       worker_id: name,
-      pool: own[0]!.pool,
+      pool,
+      state,
       capacity: Math.max(...own.map((share) => share.capacity)),
-      in_flight: own.reduce((sum, share) => sum + share.in_flight, 0),
+      in_flight: inFlight,
       partitions: own.map((share) => share.partition),
-      seen_at_ms: Math.max(...own.map((share) => share.seen_at_ms)),
+      // one with nothing to do reports nothing, but whoever answers lives
+      seen_at_ms: isHere ? edge.environment.now() : Math.max(...own.map((share) => share.seen_at_ms)),
     }
   })
 }

@@ -130,6 +130,7 @@ export async function openWorld({
     admission: () => world.admission,
     isReady: () => node.isReady(),
     isStopping: () => world.stopping,
+    workersHere: { workerId: 'worker-1', pools: () => node.pools, alone: tasks },
     blobs: { store, payloads: new Payloads(store), maxBytes: 1 << 20 },
     options,
   })

@@ -102,6 +102,11 @@ export class Node {
     return null
   }
 
+  /** Pools that this process executes steps of. */
+  get pools(): readonly Pool[] {
+    return this.#executors.map((executor) => executor.pool)
+  }
+
   /** Executors first, so that what they finish is still decided; then the tasks. */
   async drain(): Promise<void> {
     this.#state = 'leaving'

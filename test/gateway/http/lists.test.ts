@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { homeOf, newRunId } from '../../../schemas/ids.ts'
+import { workerRecords } from '../../../topology/executor/records.ts'
 import { openWorld, type World } from '../support.ts'
 
 const ECHO = 'flow: echo\nsteps:\n  - id: only\n    type: echo\n    with: "${input}"\n'
@@ -218,6 +219,9 @@ describe('GET /api/v1/tenants', () => {
   })
 })
 
+const stateOf = (worker: { worker_id: string; state: string; in_flight: number }) =>
+  `${worker.worker_id} ${worker.state} ${worker.in_flight}`
+
 describe('pools and workers', () => {
   it('tell who has which partition, what is in flight and what waits', async () => {
     const pools = async () => (await world.call('GET', '/api/v1/pools')).body.pools
@@ -228,9 +232,37 @@ describe('pools and workers', () => {
     expect(io.partitions[0]).toMatchObject({ partition: 0, worker_id: 'worker-1', lag: 0 })
     expect(gpu).toMatchObject({ workers: 0, capacity: 0 })
     const { body } = await world.call('GET', '/api/v1/workers?pool=io')
-    expect(body.workers).toMatchObject([{ worker_id: 'worker-1', pool: 'io', capacity: 8, partitions: [0, 1, 2, 3] }])
+    const [worker] = body.workers
+    expect(worker).toMatchObject({ worker_id: 'worker-1', pool: 'io', capacity: 8, partitions: [0, 1, 2, 3] })
+    // one that has nothing to do lives as surely as this process answers
+    expect(worker).toMatchObject({ state: 'idle', seen_at_ms: expect.closeTo(body.at_ms, -4) })
     expect((await world.call('GET', '/api/v1/workers?pool=gpu')).body.workers).toEqual([])
     expect((await world.call('GET', '/api/v1/workers?pool=tpu')).status).toBe(400)
+  })
+
+  it('tell who is busy', async () => {
+    await world.publish('flow: slow\nsteps: [{ id: a, type: sleep, with: { ms: 600000 } }]')
+    const { body } = await world.call('POST', '/api/v1/runs', { flow: 'slow', input: {} })
+    const states = async () => (await world.call('GET', '/api/v1/workers?pool=io')).body.workers.map(stateOf)
+    await expect.poll(states).toEqual(['worker-1 busy 1'])
+    await world.call('POST', `/api/v1/runs/${body.run_id}/cancel`, {})
+    await expect.poll(states).toEqual(['worker-1 idle 0'])
+  })
+
+  it('tell of a worker whose process is gone that it is lost', async () => {
+    const change = {
+      kind: 'WorkerChanged',
+      pool: 'gpu',
+      partition: 2,
+      workerId: 'gone',
+      state: 'assigned',
+      capacity: 4,
+    } as const
+    await world.log.append(workerRecords(change, 4))
+    const gone = async () => (await world.call('GET', '/api/v1/workers?pool=gpu')).body.workers
+    await expect.poll(gone).toMatchObject([{ worker_id: 'gone', state: 'lost', partitions: [2] }])
+    const { body } = await world.call('GET', '/api/v1/pools')
+    expect(body.pools[2]).toMatchObject({ pool: 'gpu', workers: 0, capacity: 0 })
   })
 })
 
