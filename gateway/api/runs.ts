@@ -228,7 +228,7 @@ export const retryRun = operation({
   tag,
   summary: 'Go on with a failed run where it failed',
   description:
-    'Replays the dead letter of the failed run: a new run takes over the outputs of the steps that had completed and begins with the one that failed. Asked again, it answers the same new run.',
+    'Replays the dead letter of the failed run: a new run takes over the outputs of the steps that had completed and begins with the one that failed. Asked again with the same patch, it answers the same new run; with another one it is refused (`conflict`, `LETTER_NOT_OPEN`), naming the run that there is (`new_run_id`).',
   headers: common.tenantHeader,
   params,
   body: jsonBody(

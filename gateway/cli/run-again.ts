@@ -19,7 +19,9 @@ interface RerunOptions {
 export function addAgainCommands(run: Command, act: Act): void {
   run
     .command('retry <run-id>')
-    .description('go on with a failed run where it failed, as a new run; asked again it is the same new run')
+    .description(
+      'go on with a failed run where it failed, as a new run; asked again with the same patch it is the same new run',
+    )
     .option('--patch <json>', 'JSON merge patch for the input')
     .option('--reason <text>', 'why')
     .action(act((shell, runId: string, options: RetryOptions) => retry(shell, runId, options)))

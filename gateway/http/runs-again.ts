@@ -1,9 +1,12 @@
 /** `POST /api/v1/runs/:run_id/retry` goes on where a run failed, `.../rerun` runs the whole again. */
+import { hash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { canonicalJson } from '../../schemas/codec/canonical-hash.ts'
+import type { RunId } from '../../schemas/ids.ts'
 import { type Json, parseJson, toJsonText } from '../../schemas/json.ts'
 import { mergePatch } from '../../schemas/merge-patch.ts'
 import { replayRunId } from '../../schemas/replay-run-id.ts'
-import { isFinished, type RunView } from '../../topology/read-model/port.ts'
+import { isFinished, type LetterView, type RunView } from '../../topology/read-model/port.ts'
 import { API } from '../api/index.ts'
 import { RequestError } from '../errors.ts'
 import { integer, orNull, type Read, readBody, text } from './body.ts'
@@ -23,12 +26,12 @@ export function registerRunsAgain(app: FastifyInstance, edge: Edge): void {
   route(app, API.rerunRun, (request, reply) => rerun(edge, request, reply))
 }
 
-/** Replays the run's dead letter, always under one replay id: asked twice it begins one run. */
+/** Replays the run's dead letter, always under one replay id for one patch: asked twice it begins one run. */
 async function retry(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<object> {
   const { patch, reason } = readBody(request.body, { patch: anyJson, reason: orNull(text(1000)) })
   const run = await knownRun(edge.readModel, request)
   const letterId = letterOf(run)
-  const replayId = `retry-${run.runId}`
+  const replayId = retryIdOf(run.runId, patch ?? null)
   const replayed = await edge.deadLetters.replay({
     replayId,
     filter: { tenant: run.tenant, fingerprint: null, flow: null, code: null, letterIds: [letterId] },
@@ -46,6 +49,12 @@ async function retry(edge: Edge, request: FastifyRequest, reply: FastifyReply): 
   reply.code(202)
   const runId = replayRunId(run.runId, letterId, replayId)
   return { run_id: runId, retry_of: run.runId, letter_id: letterId, replay_id: replayId }
+}
+
+/** As bulk operations name theirs, where there is no patch. */
+function retryIdOf(runId: RunId, patch: Json): string {
+  const plain = `retry-${runId}`
+  return patch === null ? plain : `${plain}-${hash('sha256', canonicalJson(patch), 'hex').slice(0, 16)}`
 }
 
 function letterOf({ runId, status, letterId }: RunView): string {
@@ -68,12 +77,20 @@ async function checkReplayed(
   }
   const letter = await edge.readModel.getLetter(tenant, letterId)
   if (letter === null || letter.status === 'open') {
-    const message = `the dead letter of run '${runId}' is not stored yet`
+    const message = `the dead letter of run '${runId}' is not stored yet, or another replay of it has begun`
     throw new RequestError('unavailable', message, { retryAfterS: 1, details: { letter_id: letterId } })
   }
   if (letter.replayId === replayId) return
   const details = { letter_id: letterId, status: letter.status, new_run_id: letter.newRunId }
-  throw conflict('LETTER_NOT_OPEN', `the dead letter of run '${runId}' was ${letter.status} before`, details)
+  throw conflict('LETTER_NOT_OPEN', whatBecame(letter, runId), details)
+}
+
+function whatBecame({ status, replayId, newRunId }: LetterView, runId: RunId): string {
+  if (status !== 'replayed') return `the dead letter of run '${runId}' was ${status} before`
+  const plain = retryIdOf(runId, null)
+  const how = replayId === plain ? 'without a patch' : replayId?.startsWith(plain) ? 'with another patch' : null
+  const before = how === null ? `was replayed before, by '${replayId}'` : `was retried before, ${how}`
+  return `run '${runId}' ${before}, as run '${newRunId}'; to change the input once more retry that run, or rerun this one`
 }
 
 async function rerun(edge: Edge, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

@@ -6,11 +6,13 @@ import { openLetters } from './letter-filter.ts'
 import { actionOf } from './replay-action.ts'
 import type { RequestRow } from './rows.ts'
 import type { DlqSettings } from './settings.ts'
-import { SWEEPS } from './stores.ts'
+import { REQUESTS, SWEEPS } from './stores.ts'
 import { replayKey, type SweepStart, startSweep } from './sweep.ts'
 
 /** Letters whose patched form is checked before the answer. */
 const CHECKED_AT_ONCE = 20
+
+const NOTHING: SweepStart = { matched: 0, scheduled: 0, refused: 0 }
 
 interface Refusals {
   readonly refusals?: readonly DlqRefusal[]
@@ -28,11 +30,22 @@ export function onReplayDeadLetters(settings: DlqSettings, turn: Turn, record: R
 function begin(settings: DlqSettings, turn: Turn, record: ReplayDeadLetters): void {
   const { filter, ratePerSecond, patch, requestedBy, reason } = record
   const request: RequestRow = { action: 'replay', filter, ratePerSecond, patch, requestedBy, reason }
-  const start = countLetters(turn, request, record.limit)
-  // one that was named, with a patch that does not fit, can be asked for again under the same id
-  const isNothing = start.scheduled === 0 && patch !== null && filter.letterIds.length > 0
+  const taken = isTaken(turn, filter)
+  const start = taken ? NOTHING : countLetters(turn, request, record.limit)
+  // one that was named, with a patch that does not fit or while another replay has it, can be asked for again under the same id
+  const isNothing = start.scheduled === 0 && (patch !== null || taken) && filter.letterIds.length > 0
   if (!isNothing) startSweep(settings, turn, replayKey(filter.tenant, record.replayId), request, start)
   answer(turn, record, 'scheduled', start)
+}
+
+/** Whether another replay or discard has the one letter that is named, and its turn has not come: of two that would be promised a run only one would get it. */
+function isTaken(turn: Turn, { tenant, letterIds }: ReplayDeadLetters['filter']): boolean {
+  const [letterId] = letterIds
+  if (letterId === undefined || letterIds.length > 1) return false
+  for (const [, { filter }] of turn.rows(REQUESTS)) {
+    if (filter.tenant === tenant && filter.letterIds.length === 1 && filter.letterIds[0] === letterId) return true
+  }
+  return false
 }
 
 function countLetters(turn: Turn, request: RequestRow, limit: number | null): SweepStart & Refusals {

@@ -64,6 +64,41 @@ describe('POST /api/v1/runs/:run_id/retry', () => {
     expect((await ended(body.run_id)).input).toEqual({ n: 5, m: 2 })
   })
 
+  it('begins one run for one patch, and refuses another one, naming that run', async () => {
+    const failed = await start('checked', { n: 1, m: 2 })
+    const [first, same, ...others] = [
+      await post(failed.run_id, 'retry', { patch: { n: 5, m: 3 } }),
+      await post(failed.run_id, 'retry', { patch: { m: 3, n: 5 }, reason: 'said twice' }),
+      await post(failed.run_id, 'retry', { patch: { n: 6 } }),
+      await post(failed.run_id, 'retry'),
+    ]
+    expect(first!.status).toBe(202)
+    expect(same).toMatchObject({ status: 202, body: first!.body })
+    // until the replay is projected it is said to have begun
+    for (const { status } of others) expect([409, 503]).toContain(status)
+    await ended(first!.body.run_id)
+    const refusals = async () =>
+      Promise.all([{ patch: { n: 6 } }, {}].map(async (body) => (await post(failed.run_id, 'retry', body)).body.error))
+    await expect.poll(async () => (await refusals()).map((error) => error?.code)).toEqual(['conflict', 'conflict'])
+    for (const error of await refusals()) {
+      expect(error.details).toMatchObject({ code: 'LETTER_NOT_OPEN', new_run_id: first!.body.run_id })
+      expect(error.message).toContain(`was retried before, with another patch, as run '${first!.body.run_id}'`)
+    }
+    expect(await post(failed.run_id, 'retry', { patch: { n: 5, m: 3 } })).toMatchObject({
+      status: 202,
+      body: first!.body,
+    })
+  })
+
+  it('says of one that was retried without a patch that it was', async () => {
+    const failed = await start('checked', { n: 1 })
+    const { body } = await post(failed.run_id, 'retry')
+    await ended(body.run_id)
+    const again = async () => (await post(failed.run_id, 'retry', { patch: { n: 2 } })).body.error
+    await expect.poll(async () => (await again())?.code).toBe('conflict')
+    expect((await again()).message).toContain(`was retried before, without a patch, as run '${body.run_id}'`)
+  })
+
   it('refuses a run that did not fail, one whose letter is gone, and none at all', async () => {
     const done = await start('echo', 1)
     expect(await post(done.run_id, 'retry')).toMatchObject({

@@ -340,3 +340,19 @@ describe('what cannot be done', () => {
     expect(task.replies).toMatchObject([{ ok: false, code, body: { message: expect.stringContaining(message) } }])
   })
 })
+
+describe('one letter that another replay has, whose turn has not come', () => {
+  it('is promised to nobody else, and can be asked for again under the same id', () => {
+    let room = false
+    const task = dlqTask(letters(2), { mayBegin: () => room })
+    const ask = (replayId: string, n: number, patch: string | null = null) => {
+      const request = { replayId, filter: filter({ letterIds: [runLetter(n).letterId] }) }
+      task.send('dlq', replay({ ...request, patch: patch === null ? null : asJsonText(patch) }))
+      return (task.replies.at(-1)!.body as { scheduled: number }).scheduled
+    }
+    expect([ask('r1', 1), ask('r2', 1, '{"a":1}'), ask('r3', 1), ask('r1', 1), ask('r4', 0)]).toEqual([1, 0, 0, 1, 1])
+    room = true
+    expect(submitted(task.advance(1_000)).map((run) => run.replay!.replayId)).toEqual(['r1', 'r4'])
+    expect([ask('r3', 1), ask('r1', 1)]).toEqual([0, 1])
+  })
+})
