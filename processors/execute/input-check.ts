@@ -1,6 +1,7 @@
 /** Checks a step's input against its block's schema and says what is wrong in terms of the input. */
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { Json } from '../../schemas/json.ts'
+import { objectText } from './object-text.ts'
 
 export interface InputProblem {
   /** JSON pointer into the input; empty for the input itself. */
@@ -55,7 +56,7 @@ function problemOf(error: ErrorObject): InputProblem {
 function describe(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return `a list of ${value.length}`
-  if (typeof value === 'object') return 'an object'
+  if (typeof value === 'object') return objectText(value)
   const text = JSON.stringify(value) ?? 'nothing'
   return `${text.length > PREVIEW_CHARS ? `${text.slice(0, PREVIEW_CHARS)}…` : text} (${typeof value})`
 }

@@ -6,6 +6,7 @@ import { Problems } from '../../../../schemas/flow/problems.ts'
 import { type CheckedTemplate, checkTemplate } from '../../../../schemas/flow/template.ts'
 import type { Json } from '../../../../schemas/json.ts'
 import { BlockError } from '../../block.ts'
+import { objectText } from '../../object-text.ts'
 import { BoundedCache } from './bounded-cache.ts'
 import { type Search, searchJmespath, searchOf } from './jmespath-search.ts'
 
@@ -139,7 +140,7 @@ function objectOf(value: Json, what: string): JsonObject {
 
 function nameOf(value: Json): string {
   if (value === null) return 'null'
-  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
+  return Array.isArray(value) ? 'a list' : typeof value === 'object' ? objectText(value) : `a ${typeof value}`
 }
 
 function invalid(message: string): BlockError {

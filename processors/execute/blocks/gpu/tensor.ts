@@ -2,6 +2,7 @@
 
 import type { Json } from '../../../../schemas/json.ts'
 import { BlockError } from '../../block.ts'
+import { objectText } from '../../object-text.ts'
 import { ELEMENTS_MAX } from './limits.ts'
 
 export type ElementType = 'f32' | 'i32' | 'u8'
@@ -137,6 +138,7 @@ function fillFlat(name: string, source: readonly unknown[], values: Float32Array
 
 function described(name: string, source: Readonly<Record<string, unknown>>): Tensor {
   const { shape, type = 'f32', data } = source
+  if (shape === undefined && data === undefined) throw notAnArray(name, source)
   if (type !== 'f32' && type !== 'i32' && type !== 'u8')
     throw mismatch(`'${name}' has the type ${nameOf(type)}; expected f32, i32 or u8`)
   if (!Array.isArray(shape) || shape.length === 0 || shape.length > RANK_MAX || !shape.every(isLength)) {
@@ -154,6 +156,16 @@ function described(name: string, source: Readonly<Record<string, unknown>>): Ten
   if (typeof data !== 'string')
     throw mismatch(`the data of '${name}' is ${nameOf(data)}; expected a flat list or base64`)
   return { shape, values: decoded(name, Buffer.from(data, 'base64'), type, length), type }
+}
+
+/** Most likely the output of another step, which has its array in a field. */
+function notAnArray(name: string, source: Readonly<Record<string, unknown>>): BlockError {
+  const found = `'${name}' is ${objectText(source)}; expected a list of numbers, {shape, data} or {blob}`
+  const inner = Object.entries(source).find(([, value]) => typeof value === 'object' && value !== null)?.[0]
+  const field = inner ?? ('output' in source ? 'output' : undefined)
+  if (field === undefined) return mismatch(found)
+  const what = inner === undefined ? nameOf(source[field]) : 'what looks like one'
+  return mismatch(`${found}. It has ${what} in '${field}': for the output of a step write \${steps.ID.output.${field}}`)
 }
 
 function decoded(name: string, bytes: Buffer, type: ElementType, length: number): Float32Array {

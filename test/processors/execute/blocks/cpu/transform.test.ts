@@ -47,7 +47,7 @@ describe('transform', () => {
   test.each<[Json, string, string]>([
     [{ data: 1, pick: ['a'] }, 'TRANSFORM_FAILED', "'pick' takes an object; found a number"],
     [{ data: [{}], rename: { a: 'b' } }, 'TRANSFORM_FAILED', 'each: true'],
-    [{ data: {}, each: true }, 'TRANSFORM_FAILED', "'data' is an object; expected a list"],
+    [{ data: { rows: [] }, each: true }, 'TRANSFORM_FAILED', "'data' is an object with rows; expected a list"],
     [{ data: {}, pick: { a: 'b[' } }, 'TRANSFORM_INVALID', 'pick.a'],
     [{ data: {}, pick: { a: 'abs(@)' } }, 'TRANSFORM_FAILED', 'pick.a'],
     [{ data: {}, template: { x: ['${a'] } }, 'TRANSFORM_INVALID', 'template.x[0]'],

@@ -33,6 +33,22 @@ describe('shapes', () => {
     [{ kernel: 'softmax', values: { shape: [2], data: 'AAAA' } }, 'SHAPE_MISMATCH', 'has 3 bytes; expected 8 of f32'],
     [{ kernel: 'softmax', values: { shape: [1.5], data: [1] } }, 'SHAPE_MISMATCH', 'no usable shape'],
     [
+      { kernel: 'softmax', values: { output: { shape: [1], type: 'f32', data: [1] }, backend: 'webgpu' } },
+      'SHAPE_MISMATCH',
+      "'values' is an object with output, backend; expected a list of numbers, {shape, data} or {blob}. It has what looks like one in 'output': for the output of a step write ${steps.ID.output.output}",
+    ],
+    [
+      { kernel: 'map', formula: 'x + 1', inputs: { x: { output: 12, backend: 'webgpu' } } },
+      'SHAPE_MISMATCH',
+      "'x' is an object with output, backend; expected a list of numbers, {shape, data} or {blob}. It has the number 12 in 'output'",
+    ],
+    [{ kernel: 'softmax', values: {} }, 'SHAPE_MISMATCH', "'values' is an object without fields; expected a list"],
+    [
+      { kernel: 'softmax', values: { output: { blob: 'blob://0' } } },
+      'SHAPE_MISMATCH',
+      "in 'output': for the output of a step write",
+    ],
+    [
       { kernel: 'softmax', values: { shape: [1], type: 'f64', data: [1] } },
       'SHAPE_MISMATCH',
       'expected f32, i32 or u8',
