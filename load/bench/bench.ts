@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { cpus, loadavg, platform, release, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { round } from '../measure/statistics.ts'
-import { BENCHMARKS, type BenchLog, type Benchmark, benchmarkNamed, runsOn } from './catalogue.ts'
+import { type BenchLog, type Benchmark, choose } from './catalogue.ts'
 import { progress, runScript } from './child.ts'
 import { kafkaVariables, startBenchKafka } from './place.ts'
 
@@ -70,16 +70,6 @@ async function runAll(
     }
   }
   return results
-}
-
-/** @throws for a benchmark that does not run on the log */
-function choose(log: BenchLog, only: string | undefined, peers: boolean): readonly Benchmark[] {
-  const names = only?.split(',').map((name) => name.trim())
-  const asked = [...(names ?? []), ...(peers ? ['peers'] : [])].map(benchmarkNamed)
-  const other = asked.find((benchmark) => !runsOn(benchmark, log))
-  if (other !== undefined) throw new Error(`benchmark '${other.name}' does not run on the log '${log}'`)
-  if (asked.length > 0) return asked
-  return BENCHMARKS.filter((benchmark) => benchmark.onDemand !== true && runsOn(benchmark, log))
 }
 
 function describeMachine() {

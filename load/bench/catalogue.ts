@@ -57,3 +57,13 @@ export function benchmarkNamed(name: string): Benchmark {
   const names = BENCHMARKS.map((benchmark) => benchmark.name).join(', ')
   throw new Error(`there is no benchmark '${name}'; expected some of ${names}`)
 }
+
+/** What is asked for, each once; without names all that run on the log. @throws for a benchmark that is not known or does not run on the log */
+export function choose(log: BenchLog, only: string | undefined, peers: boolean): readonly Benchmark[] {
+  const names = only?.split(',').map((name) => name.trim())
+  const asked = [...new Set([...(names ?? []), ...(peers ? ['peers'] : [])])].map(benchmarkNamed)
+  const other = asked.find((benchmark) => !runsOn(benchmark, log))
+  if (other !== undefined) throw new Error(`benchmark '${other.name}' does not run on the log '${log}'`)
+  if (asked.length > 0) return asked
+  return BENCHMARKS.filter((benchmark) => benchmark.onDemand !== true && runsOn(benchmark, log))
+}
