@@ -1,8 +1,10 @@
 /**
- * What readers cost the engine: a loop of 64 runs in flight that never pauses, looked at in short windows: alone, beside readers, and beside a process that spends as much CPU
- * as the readers do but reads nothing, in alternation (A B C C B A), since on few cores readers also take from the engine what they compute themselves. Readers are
- * a process of their own: some follow what happens to one flow, which all the while is run at a steady rate of 500 events a second, and lists are asked for; every client must have been sent every event once. Gateway, read model and what submits are part of the measured process
- * in all three. A window in which somebody else was busy is looked at anew, some times. `ratio` compares runs a second, `cpu_ratio` what a run costs the whole process.
+ * What readers cost the engine: a loop of 64 runs in flight that never pauses, looked at alone, beside readers, and beside a process that spends as much CPU
+ * as the readers do but reads nothing, in alternation (A B C C B A), since on few cores readers also take from the engine what they compute themselves.
+ * Windows are longer than folding and settling take, which come in bursts. Readers are a process of their own: some follow what happens to one flow, which
+ * all the while is run at a steady rate of 500 events a second, and lists are asked for; every client must have been sent every event once. Gateway, read
+ * model and what submits are part of the measured process in all three. A window in which somebody else was busy is looked at anew, some times. `ratio`
+ * compares runs a second, `cpu_ratio` what a run costs the whole process.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -201,7 +203,7 @@ async function main(): Promise<void> {
     options: {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
-      window: { type: 'string', default: '1000' },
+      window: { type: 'string', default: '3000' },
       clients: { type: 'string', default: '100' },
       questions: { type: 'string', default: '20' },
     },
