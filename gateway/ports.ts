@@ -1,5 +1,6 @@
 /** What the gateway is given. */
 
+import type { BlockType } from '../schemas/flow/block-types.ts'
 import type { Pool } from '../schemas/topics.ts'
 import type { BlobStore, PayloadReader } from '../topology/blobs/port.ts'
 import type { Environment } from '../topology/environment.ts'
@@ -97,6 +98,8 @@ export interface GatewayDependencies {
   readonly front?: Front
   /** Absent: there is no place for blobs, and no payload lies in any. */
   readonly blobs?: GatewayBlobs
+  /** Types that steps may have. Absent: those of this version, and what steps give their blocks is not checked. */
+  readonly blockTypes?: readonly BlockType[]
   readonly options?: GatewayOptions
 }
 

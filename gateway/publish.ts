@@ -3,10 +3,11 @@
  * moment. The answer comes when every partition has its copy.
  */
 import { createHash } from 'node:crypto'
-import { checkFlow } from '../schemas/flow/compile.ts'
+import type { BlockType } from '../schemas/flow/block-types.ts'
+import { type CheckedFlow, checkFlow } from '../schemas/flow/compile.ts'
 import type { FlowProblem } from '../schemas/flow/model.ts'
 import type { TenantId } from '../schemas/ids.ts'
-import { type JsonText, toJsonText } from '../schemas/json.ts'
+import { toJsonText } from '../schemas/json.ts'
 import type { DeprecateFlow, FlowDeprecated, FlowPublished, TenantChanged } from '../schemas/records/control.ts'
 import type { BeamlineRecord } from '../schemas/records/index.ts'
 import type { Reply } from '../schemas/records/replies.ts'
@@ -30,20 +31,26 @@ export class Publisher {
   readonly #log: Log
   readonly #replies: Replies
   readonly #definitions: Definitions
+  readonly #blockTypes: readonly BlockType[] | undefined
 
-  constructor(log: Log, replies: Replies, definitions: Definitions) {
+  constructor(log: Log, replies: Replies, definitions: Definitions, blockTypes?: readonly BlockType[]) {
     this.#log = log
     this.#replies = replies
     this.#definitions = definitions
+    this.#blockTypes = blockTypes
   }
 
   /** @throws {RequestError} `invalid_flow` with all problems; `timeout` while the task of partition 0 does not answer */
   async publishFlow(tenant: TenantId, source: Uint8Array, publishedBy: string | null): Promise<Published> {
-    const { name: flow, document } = checked(source)
+    const checked = checkFlow(source, this.#blockTypes)
+    // what steps give their blocks may have been published before it was checked: then it stays as good as it was
+    const readable = checked.ok ? checked : checkFlow(source)
+    const { name: flow, document } = readable.ok ? readable : accepted(checked)
     const hash = createHash('sha256').update(document).digest('hex')
     await this.#definitions.current()
     const latest = this.#definitions.versions(tenant, flow).at(-1)
     if (latest?.hash === hash) return { record: latest, created: false }
+    accepted(checked)
     const key = `publish/${tenant}/${flow}/${hash}`
     const reply = await this.#ask('the flow', key, (replyTo) => ({
       kind: 'PublishFlow',
@@ -113,10 +120,9 @@ export class Publisher {
   }
 }
 
-function checked(source: Uint8Array): { readonly name: string; readonly document: JsonText } {
-  const found = checkFlow(source)
-  if (found.ok) return found
-  const { problems } = found
+function accepted(checked: CheckedFlow): Extract<CheckedFlow, { readonly ok: true }> {
+  if (checked.ok) return checked
+  const { problems } = checked
   const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
   throw new RequestError('invalid_flow', `the flow cannot be published: ${withPlace(problems[0]!)}${more}`, {
     details: { problems },

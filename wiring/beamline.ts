@@ -30,6 +30,7 @@ import { registerSchemaRegistry } from '../gateway/schema-registry/routes.ts'
 import { describeBlock } from '../processors/execute/blocks/describe.ts'
 import { openBlocks } from '../processors/execute/blocks/registry.ts'
 import { blockSettingsOf } from '../processors/execute/blocks/settings.ts'
+import { stepTypes } from '../processors/execute/blocks/step-types.ts'
 import type { Pool } from '../schemas/topics.ts'
 import { MAX_BLOB_BYTES } from '../topology/blobs/block-blobs.ts'
 import { READ_MODEL_OWNER } from '../topology/blobs/collector.ts'
@@ -345,6 +346,7 @@ class Beamline {
         ...this.#config.admission,
         onAdmitted: (undecided, most, submissions) => this.#intake.arrived(undecided, most, submissions),
       }),
+      blockTypes: stepTypes(this.#blocks),
       isReady: () => this.#isReady(),
       waitsFor: () => this.#reason(),
       isStopping: () => this.#stopping,

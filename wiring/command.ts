@@ -30,6 +30,11 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal)
   endWithReader(process.stdout)
   let dry: DryRunner | null = null
+  const dryRunner = async (): Promise<DryRunner> => {
+    const { dryRunner: create } = await import('./dry-run.ts')
+    dry ??= create(process.env.BEAMLINE_BLOCKS_FOLDER || null, interrupted.signal)
+    return dry
+  }
   const code = await runCli(args, {
     version: packageVersion(),
     environment,
@@ -52,11 +57,8 @@ export async function runCommand(args: readonly string[]): Promise<number> {
       )
     },
     verify: verifyFolder,
-    dryRun: async (request) => {
-      const { dryRunner } = await import('./dry-run.ts')
-      dry ??= dryRunner(process.env.BEAMLINE_BLOCKS_FOLDER || null, interrupted.signal)
-      return dry.run(request)
-    },
+    blockTypes: async () => (await dryRunner()).blockTypes(),
+    dryRun: async (request) => (await dryRunner()).run(request),
     backUp: (request) => {
       requireDataFolder(request.dataFolder, DATABASE_FILE)
       return backUp({ ...request, version: packageVersion(), nowMs: environment.now() })

@@ -1,5 +1,6 @@
 /** What the command line is given by whoever wires it. */
 import type { Readable } from 'node:stream'
+import type { BlockType } from '../../schemas/flow/block-types.ts'
 import type { DryRunReport, DryRunRequest } from '../../topology/dry-run/port.ts'
 import type { Environment } from '../../topology/environment.ts'
 import type { TopicsReport } from '../../topology/log/topics-report.ts'
@@ -84,6 +85,8 @@ export interface CliDependencies {
     request: { readonly apply: boolean; readonly create: boolean },
   ) => Promise<TopicsReport>
   readonly verify: (config: VerifyConfig) => Promise<VerifyReport>
+  /** Types that steps may have on this machine. Absent: those of this version, and what steps give their blocks is not checked. */
+  readonly blockTypes?: () => Promise<readonly BlockType[]>
   /** Runs a flow once on virtual time; nothing outside is touched. */
   readonly dryRun: (request: DryRunRequest) => Promise<DryRunReport>
   /** Copies a data folder into an empty one, also while its owner runs. */

@@ -74,7 +74,7 @@ async function publish(shell: Shell, file: string): Promise<void> {
 }
 
 async function check(shell: Shell, file: string): Promise<void> {
-  const checked = checkFlow(await readInput(shell, file))
+  const checked = checkFlow(await readInput(shell, file), await shell.blockTypes?.())
   if (checked.ok) {
     shell.print({ ok: true, flow: checked.name }, `${file}: flow ${checked.name} is fine`, [checked.name])
     return

@@ -11,7 +11,7 @@ import { route } from './route.ts'
 
 export function registerFlows(app: FastifyInstance, edge: Edge): void {
   route(app, API.publishFlow, (request, reply) => publishFlow(edge, request, reply))
-  for (const check of [API.checkFlow, API.validateFlow]) route(app, check, (request) => checkDocument(request))
+  for (const check of [API.checkFlow, API.validateFlow]) route(app, check, (request) => checkDocument(edge, request))
   route(app, API.listFlows, (request) => listFlows(edge, request))
   route(app, API.getFlow, (request, reply) => getFlow(edge, request, reply))
 }
@@ -28,8 +28,8 @@ async function publishFlow(edge: Edge, request: FastifyRequest, reply: FastifyRe
 }
 
 /** Checks a document and publishes nothing. */
-async function checkDocument(request: FastifyRequest): Promise<object> {
-  const checked = checkFlow(documentOf(request))
+async function checkDocument({ blockTypes }: Edge, request: FastifyRequest): Promise<object> {
+  const checked = checkFlow(documentOf(request), blockTypes)
   return checked.ok ? { ok: true, flow: checked.name, problems: [] } : { ok: false, problems: checked.problems }
 }
 

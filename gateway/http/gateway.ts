@@ -74,7 +74,7 @@ export function createGateway(given: GatewayDependencies): Gateway {
     options,
     definitions,
     replies,
-    publisher: new Publisher(log, replies, definitions),
+    publisher: new Publisher(log, replies, definitions, given.blockTypes),
     submit: createSubmitter(submitting),
     submitBatch: createBatchSubmitter(submitting),
     deadLetters,

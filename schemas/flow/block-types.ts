@@ -1,4 +1,5 @@
 import type { Pool } from '../topics.ts'
+import type { CheckWith } from './check-with.ts'
 
 export interface BlockType {
   readonly type: string
@@ -8,6 +9,8 @@ export interface BlockType {
   readonly secrets?: true
   /** What it is called in a step of the older form (with `inputs`), where that name means something else by now. */
   readonly older?: string
+  /** Absent where nothing is known of what the block takes. */
+  readonly checkWith?: CheckWith
 }
 
 /** Types of blocks that an operator adds. Which there are is known to the executors alone. */

@@ -140,10 +140,18 @@ function blockAction(
   const template: CheckedTemplate = checkTemplate(input ?? {}, inputAt, context.vars, context.problems, secrets)
   checkSecrets(input ?? {}, inputAt, secrets ? 'step' : `a step of type '${type ?? ''}'`, context)
   // what older documents have is left to their blocks, whose errors they know
-  if (context.checkSources && step.inputs === undefined) checkSources(type, input, inputAt, context.problems)
+  if (context.checkSources && step.inputs === undefined) {
+    checkSources(type, input, inputAt, context.problems)
+    if (!isExternal(step)) block?.checkWith?.(input ?? {}, inputAt, context.problems)
+  }
   expressions.push(...template.expressions)
   const pool = poolOf(step, at, context.problems) ?? block?.pool ?? 'io'
   return { kind: 'block', block: type ?? '', pool, with: template }
+}
+
+/** Workers outside have blocks of their own, whatever their names. */
+function isExternal({ pool, resources }: JsonObject): boolean {
+  return pool === 'external' || (pool == null && isObject(resources) && resources.class === 'external')
 }
 
 /** Reports texts that name a secret where none can be, or one that the flow does not list. `place` is what takes none, or `step`. */

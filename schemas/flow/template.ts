@@ -102,6 +102,22 @@ export function literalText(text: string): string | null {
   return pieces.map((piece) => piece.text).join('')
 }
 
+/** What is known of a text before its expressions are filled in: all of it, that it will be a text, or nothing. */
+export type TextForm =
+  | { readonly kind: 'literal'; readonly text: string }
+  | { readonly kind: 'text' }
+  | { readonly kind: 'value' }
+
+/** Of a broken template nothing is known. */
+export function textForm(text: string): TextForm {
+  const pieces = text.includes('${') ? split(text) : [{ expression: false, text }]
+  if (typeof pieces === 'string') return { kind: 'value' }
+  if (pieces.every(({ expression }) => !expression)) {
+    return { kind: 'literal', text: pieces.map((piece) => piece.text).join('') }
+  }
+  return { kind: pieces.length === 1 ? 'value' : 'text' }
+}
+
 function verbatimOf(value: Json, expressions: readonly CheckedExpression[]): Template['verbatim'] {
   const path = expressions[0]?.path
   if (typeof value !== 'string' || path == null || split(value).length !== 1) return null

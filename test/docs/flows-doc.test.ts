@@ -1,10 +1,16 @@
 /** Flows that people copy are flows that can be published, and the limits they read are the code's. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import { builtInBlocks } from '../../processors/execute/blocks/registry.ts'
+import { stepTypes } from '../../processors/execute/blocks/step-types.ts'
 import { checkFlow } from '../../schemas/flow/compile.ts'
 import { RETRY_PRESETS } from '../../schemas/flow/retry.ts'
 import { documents, fenced, hereDocuments, ROOT, read } from './documents.ts'
+
+const blocks = builtInBlocks({ now: () => 0, after: () => () => undefined })
+afterAll(() => blocks.close())
+const types = stepTypes(blocks.blocks)
 
 interface Example {
   readonly name: string
@@ -34,7 +40,7 @@ describe.each([
   })
 
   it.each(examples)('$name passes', ({ text }) => {
-    const checked = checkFlow(text)
+    const checked = checkFlow(text, types)
     expect(checked.ok ? [] : checked.problems).toEqual([])
   })
 })

@@ -1,6 +1,7 @@
 /** `beamline flow test`: runs cases of flows on virtual time, with mocks. */
 import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
+import type { BlockType } from '../../../schemas/flow/block-types.ts'
 import { type CheckedFlow, checkFlow } from '../../../schemas/flow/compile.ts'
 import type { DryRunReport } from '../../../topology/dry-run/port.ts'
 import type { Act } from '../cli.ts'
@@ -62,7 +63,7 @@ async function test(shell: Shell, files: readonly string[], options: TestOptions
 async function testFile(shell: Shell, file: string, { only }: TestOptions): Promise<JudgedFile> {
   const { flow: named, cases } = readTestFile(file, await readInput(shell, file))
   const path = resolve(dirname(file), named)
-  const checked = documentOf(named, await readInput(shell, path))
+  const checked = documentOf(named, await readInput(shell, path), await shell.blockTypes?.())
   const judged: Judged[] = []
   for (const one of cases) {
     if (only !== undefined && !one.name.includes(only)) continue
@@ -74,8 +75,8 @@ async function testFile(shell: Shell, file: string, { only }: TestOptions): Prom
 
 type Checked = Extract<CheckedFlow, { readonly ok: true }>
 
-function documentOf(name: string, source: Uint8Array): Checked {
-  const checked = checkFlow(source)
+function documentOf(name: string, source: Uint8Array, blockTypes?: readonly BlockType[]): Checked {
+  const checked = checkFlow(source, blockTypes)
   if (checked.ok) return checked
   const lines = checked.problems.map((problem) => problemLine(name, problem))
   throw new CliError(EXIT.failed, `${name} cannot be published, so it cannot be tested\n${lines.join('\n')}`)
