@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import type { BackupReport } from './dependencies.ts'
-import { timeText } from './look.ts'
+import { counted, timeText } from './look.ts'
 import type { Shell } from './shell.ts'
 
 interface DataOption {
@@ -58,5 +58,5 @@ function elsewhereText({ blobs }: BackupReport): string {
 function reportText({ taken_at_ms, records, partitions, files }: BackupReport): string {
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   const size = bytes < 1 << 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`
-  return `taken at ${timeText(taken_at_ms)}: ${records} records, ${partitions} partitions, ${files.length} files, ${size}`
+  return `taken at ${timeText(taken_at_ms)}: ${counted(records, 'record')}, ${counted(partitions, 'partition')}, ${counted(files.length, 'file')}, ${size}`
 }

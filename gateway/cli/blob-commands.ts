@@ -1,4 +1,5 @@
 /** `beamline blob`: large values beside the log. */
+
 import { isUtf8 } from 'node:buffer'
 import { readFile, writeFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'
@@ -6,6 +7,7 @@ import type { Command } from 'commander'
 import { hashOfBlob, isBlobHash } from '../../schemas/blob.ts'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
+import { counted } from './look.ts'
 import { type Shell, unreadable } from './shell.ts'
 
 interface PutOptions {
@@ -37,7 +39,7 @@ async function put(shell: Shell, file: string, { type, array, shape }: PutOption
       : await readFile(file).catch((error: unknown) => Promise.reject(unreadable(file, error)))
   const query = { ...(array === undefined ? {} : { array }), ...(shape === undefined ? {} : { shape }) }
   const answer = await shell.api.putBlob({ body, query, ...(type === undefined ? {} : { contentType: type }) })
-  shell.print(answer, `${answer.blob} ${answer.size} bytes`, [answer.blob])
+  shell.print(answer, `${answer.blob} ${counted(answer.size, 'byte')}`, [answer.blob])
 }
 
 async function get(shell: Shell, reference: string, out: string | undefined): Promise<void> {
@@ -55,5 +57,5 @@ async function get(shell: Shell, reference: string, out: string | undefined): Pr
     return
   }
   await writeFile(out, bytes)
-  shell.print({ file: out, size: bytes.length }, `${out} ${bytes.length} bytes`, [out])
+  shell.print({ file: out, size: bytes.length }, `${out} ${counted(bytes.length, 'byte')}`, [out])
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { AnswerOf, Api, RequestOf } from '../client/client.ts'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
-import { type Cell, clean, paint, paintOf, table, timeText } from './look.ts'
+import { type Cell, clean, counted, paint, paintOf, table, timeText } from './look.ts'
 import { jsonOf, type Shell } from './shell.ts'
 
 interface FilterOptions {
@@ -151,7 +151,7 @@ async function plan(shell: Shell, ids: readonly string[], options: FilterOptions
     `${group.flow ?? group.category}${group.step_id === null ? '' : `/${group.step_id}`}`,
     `${group.code}: ${group.message}`,
   ])
-  const head = `${answer.matched} open letters, ${answer.refused} of them a replay would refuse`
+  const head = `${counted(answer.matched, 'open letter')}, ${answer.refused} of them a replay would refuse`
   const ids_ = answer.letters.map((letter) => letter.letter_id)
   shell.print(answer, rows.length === 0 ? head : `${head}\n${table(shell.look, rows)}`, ids_)
 }
@@ -167,11 +167,11 @@ async function replay(shell: Shell, ids: readonly string[], options: ReplayOptio
   })
   const headers = key === undefined ? {} : { 'Idempotency-Key': key }
   const answer = await shell.api.replayLetters({ headers, body })
-  const refused = answer.refused === 0 ? '' : `, ${answer.refused} stay open`
+  const refused = answer.refused === 0 ? '' : `, ${answer.refused} ${answer.refused === 1 ? 'stays' : 'stay'} open`
   const because = answer.refusals.map(
     ({ letter_id: id, code, message }) => `  ${clean(id)}  ${clean(code)}: ${clean(message)}`,
   )
-  const head = `replay ${answer.replay_id}: ${answer.scheduled} of ${answer.matched} letters${refused}`
+  const head = `replay ${answer.replay_id}: ${answer.scheduled} of ${counted(answer.matched, 'letter')}${refused}`
   shell.print(answer, [head, ...because, ...noneNote(answer.matched)].join('\n'), [answer.replay_id])
   if (answer.refused > 0 || (ids.length > 0 && answer.matched === 0)) shell.exitWith(EXIT.failed)
 }
@@ -182,7 +182,7 @@ async function discard(
   options: FilterOptions & { readonly reason: string },
 ): Promise<void> {
   const answer = await shell.api.discardLetters({ body: { filter: filterOf(ids, options), reason: options.reason } })
-  const text = [`discarded ${answer.discarded} letters`, ...noneNote(answer.matched)].join('\n')
+  const text = [`discarded ${counted(answer.discarded, 'letter')}`, ...noneNote(answer.matched)].join('\n')
   shell.print(answer, text, [String(answer.discarded)])
   if (ids.length > 0 && answer.matched === 0) shell.exitWith(EXIT.failed)
 }

@@ -1,9 +1,11 @@
 /** Commands that need no server: `verify`, and the scripts of a checkout. */
+
 import { type Command, Option } from 'commander'
 import type { VerifyReport } from '../../topology/verify/report.ts'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import type { Script } from './dependencies.ts'
+import { counted } from './look.ts'
 import type { Shell } from './shell.ts'
 
 interface VerifyCommandOptions {
@@ -54,13 +56,13 @@ function reportText(report: VerifyReport): string {
   const { ended, effects, violations } = report
   const counts = Object.entries(report.violationCounts).map(([code, count]) => `  ${code}: ${count}`)
   return [
-    `${report.records} records, ${report.accepted} runs accepted, ${report.rejected} refused`,
+    `${counted(report.records, 'record')}, ${counted(report.accepted, 'run')} accepted, ${report.rejected} refused`,
     `ended: ${ended.completed} completed, ${ended.failed} failed, ${ended.cancelled} cancelled, ${ended.timed_out} timed out; ${report.open} open`,
     `lost ${report.lost}, doubled ${report.doubled}, illegal transitions ${report.illegalTransitions}, unprocessed ${report.unprocessed}`,
     ...(effects.lines === 0
       ? []
       : [
-          `effects: ${effects.lines} lines, ${effects.keys} keys, ${effects.repeated} repeated, ${effects.unknown} unknown`,
+          `effects: ${counted(effects.lines, 'line')}, ${counted(effects.keys, 'key')}, ${effects.repeated} repeated, ${effects.unknown} unknown`,
         ]),
     ...counts,
     ...violations.map(({ code, where, message }) => `  ${code} at ${where}: ${message}`),

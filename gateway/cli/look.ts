@@ -76,6 +76,11 @@ export function cleanLines(text: string): string {
   return text.split('\n').map(clean).join('\n')
 }
 
+/** `1 letter`, `2 letters`. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
 /** At most so many columns. */
 export function cut(text: string, width: number): string {
   return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`

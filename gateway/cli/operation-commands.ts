@@ -5,7 +5,7 @@ import { Refused } from './api.ts'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import { numberOf } from './dlq-commands.ts'
-import { type Cell, clean, paint, paintOf, table, timeText } from './look.ts'
+import { type Cell, clean, counted, paint, paintOf, table, timeText } from './look.ts'
 import { timeOf } from './run-list.ts'
 import type { Shell } from './shell.ts'
 
@@ -142,7 +142,7 @@ async function start(shell: Shell, action: string, ids: readonly string[], optio
   }
   if (!wait) {
     const again = answer.repeated ? ' (begun before)' : ''
-    const text = `${answer.operation_id}  ${answer.action} of ${answer.matched} items${again}`
+    const text = `${answer.operation_id}  ${answer.action} of ${counted(answer.matched, 'item')}${again}`
     shell.print(answer, text, [answer.operation_id])
     return
   }
@@ -161,7 +161,7 @@ function previewText({ look }: Shell, answer: Extract<StartAnswer, { readonly dr
   ])
   const { matched, complete, action, sample } = answer
   const head = complete
-    ? `${action} would find ${matched} items`
+    ? `${action} would find ${counted(matched, 'item')}`
     : `${action} would find more than ${matched} items: too many for one operation`
   const rest = matched > sample.length && sample.length > 0 ? [`and ${matched - sample.length} more`] : []
   return [head, ...(rows.length === 0 ? [] : [table(look, rows)]), ...rest].join('\n')

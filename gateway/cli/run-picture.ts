@@ -1,7 +1,7 @@
 /** A run as it is drawn while it is watched: its graph as a tree, a line per step, with what each step does now. */
 import type { CompiledFlow } from '../../schemas/flow/model.ts'
 import { RUN_ENDS } from './follow-run.ts'
-import { clean, cut, type Look, lengthText, type Paint, paint, paintOf } from './look.ts'
+import { clean, counted, cut, type Look, lengthText, type Paint, paint, paintOf } from './look.ts'
 import type { RunEvent } from './run-events.ts'
 
 export interface StepState {
@@ -169,5 +169,5 @@ function fitting(lines: readonly Line[], rows: number): string[] {
   if (lines.length <= rows) return lines.map(({ text }) => text)
   const chosen = new Set(lines.toSorted((a, b) => b.weight - a.weight).slice(0, rows - 1))
   const shown = lines.filter((line) => chosen.has(line)).map(({ text }) => text)
-  return [...shown, `… and ${lines.length - shown.length} more steps`]
+  return [...shown, `… and ${counted(lines.length - shown.length, 'more step')}`]
 }

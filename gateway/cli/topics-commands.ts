@@ -1,9 +1,11 @@
 /** `beamline topics`: the topics of a deployment on Kafka. */
+
 import type { Command } from 'commander'
 import type { TopicsReport } from '../../topology/log/topics-report.ts'
 import type { Act } from './cli.ts'
 import { CliError, EXIT } from './cli-error.ts'
 import { type ConfigOptions, configOf, withConfig } from './config-commands.ts'
+import { counted } from './look.ts'
 import type { Shell } from './shell.ts'
 
 interface TopicsOptions extends ConfigOptions {
@@ -40,7 +42,7 @@ function reportText({ deployment, steps, applied, ready }: TopicsReport, apply: 
   const found =
     deployment === null
       ? 'no deployment yet'
-      : `deployment '${deployment.name}' (${deployment.id}), ${deployment.partitions} partitions`
+      : `deployment '${deployment.name}' (${deployment.id}), ${counted(deployment.partitions, 'partition')}`
   return [found, ...steps.map(({ text }) => text), outcome({ steps, applied, ready }, apply)].join('\n')
 }
 

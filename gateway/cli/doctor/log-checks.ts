@@ -3,6 +3,7 @@
 import type { LoadedConfig } from '../../config/load-config.ts'
 import type { Config } from '../../config/settings.ts'
 import type { FolderState } from '../dependencies.ts'
+import { counted } from '../look.ts'
 import type { Shell } from '../shell.ts'
 import { type Check, fail, ok, warn } from './machine.ts'
 
@@ -10,7 +11,7 @@ const KAFKA_WITHIN_MS = 15_000
 
 export function checkFolder(folder: string, state: FolderState, { partitions }: Pick<Config, 'partitions'>): Check {
   if (state.kind === 'none')
-    return ok('log', `no log in ${folder} yet; the first start makes one of ${partitions} partitions`)
+    return ok('log', `no log in ${folder} yet; the first start makes one of ${counted(partitions, 'partition')}`)
   if (state.kind === 'damaged') {
     return fail(
       'log',
@@ -19,7 +20,7 @@ export function checkFolder(folder: string, state: FolderState, { partitions }: 
     )
   }
   const { version, knownVersion, owner, closed, bytes } = state
-  const found = `format ${version}, ${state.partitions} partitions, ${(bytes / 2 ** 20).toFixed(1)} MiB in ${folder}`
+  const found = `format ${version}, ${counted(state.partitions, 'partition')}, ${(bytes / 2 ** 20).toFixed(1)} MiB in ${folder}`
   if (version > knownVersion) {
     return fail(
       'log',

@@ -1,8 +1,10 @@
 /** Holds what came of a dry run to what was expected of it. */
+
 import { isDeepStrictEqual } from 'node:util'
 import type { CompiledFlow } from '../../../schemas/flow/model.ts'
 import type { Json } from '../../../schemas/json.ts'
 import type { DryRunError, DryRunReport, DryStep } from '../../../topology/dry-run/port.ts'
+import { counted } from '../look.ts'
 import type { ExpectedError, ExpectedStep, TestCase } from './test-file.ts'
 
 const MAX_DIFFERENCES = 10
@@ -50,7 +52,7 @@ function stepProblems(id: string, expected: ExpectedStep, step: DryStep | undefi
       : [`${where} is ${step.status}${why}; expected ${expected.status}`]),
     ...(expected.attempts === undefined || expected.attempts === step.attempts
       ? []
-      : [`${where} took ${step.attempts} attempts; expected ${expected.attempts}`]),
+      : [`${where} took ${counted(step.attempts, 'attempt')}; expected ${expected.attempts}`]),
     ...(expected.reason === undefined || expected.reason === step.reason
       ? []
       : [`${where} has the reason ${step.reason}; expected ${expected.reason}`]),
@@ -81,7 +83,7 @@ export function differences(where: string, expected: Json, found: Json): string[
   const list: string[] = []
   compare(where, expected, found, list)
   const left = list.length - MAX_DIFFERENCES
-  return left <= 0 ? list : [...list.slice(0, MAX_DIFFERENCES), `${where}: and ${left} more differences`]
+  return left <= 0 ? list : [...list.slice(0, MAX_DIFFERENCES), `${where}: and ${counted(left, 'more difference')}`]
 }
 
 function compare(where: string, expected: Json, found: Json, list: string[]): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { clean, type Look, lengthText, lookOf, table } from '../../../gateway/cli/look.ts'
+import { clean, counted, type Look, lengthText, lookOf, table } from '../../../gateway/cli/look.ts'
 import type { RunEvent } from '../../../gateway/cli/run-events.ts'
 import { apply, newRunState, picture, placesOf } from '../../../gateway/cli/run-picture.ts'
 import { compileStored } from '../../../schemas/flow/compile.ts'
@@ -98,4 +98,12 @@ describe('the picture of a run', () => {
     expect(small[1]).toContain('retrying')
     expect(small[2]).toBe('… and 3 more steps')
   })
+})
+
+it.each([
+  [0, '0 letters'],
+  [1, '1 letter'],
+  [2, '2 letters'],
+])('%i of them are %s', (count, text) => {
+  expect(counted(count, 'letter')).toBe(text)
 })

@@ -51,7 +51,7 @@ it.each([
   ['expect: { within: 1m }', /it took \d+ ms; expected at most 60000/],
   ['expect: { at_least: 2h }', /expected at least 7200000/],
   ['expect: { steps: { charge: failed } }', /step 'charge' is completed; expected failed/],
-  ['expect: { steps: { charge: { attempts: 2 } } }', /step 'charge' took 1 attempts; expected 2/],
+  ['expect: { steps: { charge: { attempts: 2 } } }', /step 'charge' took 1 attempt; expected 2/],
   ['expect: { steps: { charge: { input: { method: POST } } } }', /step 'charge' input\.url is "https:/],
   ['expect: { steps: { charge: { error: HTTP_ERROR } } }', /step 'charge' error is missing; expected HTTP_ERROR/],
   ['expect: { steps: { chrage: completed } }', /there is no step 'chrage'; the flow has price, amount, charge/],
