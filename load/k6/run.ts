@@ -1,5 +1,5 @@
 /**
- * `npm run load -- TEST [NAME=VALUE...] [--url URL | --kafka] [--report FOLDER]`: runs one of the k6 scripts against a Beamline that is there already, or against one
+ * `npm run load -- TEST [NAME=VALUE...] [--url URL | --kafka [--roles ROLES ...]] [--report FOLDER]`: runs one of the k6 scripts against a Beamline that is there already, or against one
  * that it starts on an empty folder, with `--kafka` on a Kafka of its own. Ends with a report; the exit code is 0 only if every threshold was kept and every accepted run has ended.
  */
 import { execFile, spawn } from 'node:child_process'
@@ -13,7 +13,7 @@ import { buildK6, NoK6 } from './build.ts'
 import { reportHtml } from './report.ts'
 import { commitQuantile, type Sample, Sampler } from './sampler.ts'
 import { accountOf, parseSeries, type Summary, thresholdsOf } from './summary.ts'
-import { startTarget, type Target } from './target.ts'
+import { hasGateway, startTarget, type Target } from './target.ts'
 
 const SCRIPTS = fileURLToPath(new URL('scripts/', import.meta.url))
 const REPORTS = fileURLToPath(new URL('../reports/', import.meta.url))
@@ -35,6 +35,7 @@ interface Request {
   readonly settings: { readonly [name: string]: string }
   readonly url: string | undefined
   readonly log: 'embedded' | 'kafka'
+  readonly roles: readonly string[]
   readonly reports: string
 }
 
@@ -45,6 +46,7 @@ function requestOf(args: readonly string[]): Request {
     options: {
       url: { type: 'string' },
       kafka: { type: 'boolean', default: false },
+      roles: { type: 'string', multiple: true, default: [] },
       report: { type: 'string', default: REPORTS },
     },
   })
@@ -59,7 +61,12 @@ function requestOf(args: readonly string[]): Request {
   })
   if (values.kafka && values.url !== undefined) throw new UsageError('--url and --kafka exclude each other')
   const log = values.kafka || KAFKA_TESTS.has(test) ? 'kafka' : 'embedded'
-  return { test, settings: Object.fromEntries(settings), url: values.url, log, reports: values.report }
+  const { url, roles, report: reports } = values
+  if (roles.length > 0 && (log !== 'kafka' || url !== undefined)) throw new UsageError('--roles goes with --kafka')
+  if (roles.length > 0 && roles.filter(hasGateway).length !== 1) {
+    throw new UsageError(`--roles ${roles.join(' --roles ')}: expected 'gateway' in exactly one of them`)
+  }
+  return { test, settings: Object.fromEntries(settings), url, log, roles, reports }
 }
 
 class UsageError extends Error {}
@@ -67,7 +74,7 @@ class UsageError extends Error {}
 async function main(args: readonly string[]): Promise<boolean> {
   const request = requestOf(args)
   const k6 = await buildK6((text) => console.error(text))
-  const target = request.url === undefined ? await startTarget(request.log) : givenTarget(request.url)
+  const target = request.url === undefined ? await startTarget(request) : givenTarget(request.url)
   const folder = mkdtempSync(join(tmpdir(), 'beamline-k6-'))
   const clean = async (): Promise<void> => {
     rmSync(folder, { recursive: true, force: true })
@@ -86,13 +93,13 @@ async function main(args: readonly string[]): Promise<boolean> {
 }
 
 function givenTarget(url: string): Target {
-  return { url, settings: {}, what: url, output: () => '', close: async () => {} }
+  return { url, processes: [url], settings: {}, what: url, output: () => '', close: async () => {} }
 }
 
 async function measure(k6: string, request: Request, target: Target, folder: string): Promise<boolean> {
   const { test, settings } = request
   const startedAt = new Date()
-  const sampler = new Sampler(target.url)
+  const sampler = new Sampler(target.processes)
   sampler.start()
   const files = { summary: join(folder, 'summary.json'), series: join(folder, 'series.jsonl') }
   const told = { ...target.settings, ...settings, BEAMLINE_URL: target.url, SUMMARY: files.summary }

@@ -1,4 +1,4 @@
-/** Looks at a Beamline's metrics once a second while it is under load. */
+/** Looks at the metrics of a Beamline's processes once a second while they are under load. */
 
 export interface Sample {
   /** Seconds since 1970. */
@@ -15,12 +15,12 @@ const INTERVAL_MS = 1000
 
 export class Sampler {
   readonly samples: Sample[] = []
-  readonly #url: string
+  readonly #urls: readonly string[]
   #timer: NodeJS.Timeout | null = null
   #busy = false
 
-  constructor(url: string) {
-    this.#url = url
+  constructor(urls: readonly string[]) {
+    this.#urls = urls
   }
 
   start(): void {
@@ -36,8 +36,8 @@ export class Sampler {
     if (this.#busy) return
     this.#busy = true
     try {
-      const response = await fetch(`${this.#url}/metrics`, { signal: AbortSignal.timeout(5_000) })
-      if (response.ok) this.samples.push(sampleOf(await response.text(), Date.now() / 1000))
+      const texts = await Promise.all(this.#urls.map(metricsOf))
+      this.samples.push(sampleOf(texts.join('\n'), Date.now() / 1000))
     } catch {
       // a moment without a sample is a gap in the plot
     } finally {
@@ -46,25 +46,32 @@ export class Sampler {
   }
 }
 
+async function metricsOf(url: string): Promise<string> {
+  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5_000) })
+  if (!response.ok) throw new Error(`${url}/metrics answered ${response.status}`)
+  return response.text()
+}
+
 const OPEN = new Set(['accepted', 'running'])
 
-/** From the Prometheus text form; what is not there counts as 0. */
+/** From the Prometheus text form, of one process or of several in a row; what is not there counts as 0. */
 export function sampleOf(text: string, second: number): Sample {
   let [cpuSeconds, memoryBytes, openRuns, endedRuns] = [0, 0, 0, 0]
-  const commits: (readonly [number, number])[] = []
+  const commits = new Map<number, number>()
   for (const [, name, labels = '', value] of text.matchAll(/^(\w+)(?:\{([^}]*)\})? (\S+)$/gm)) {
     const number = Number(value)
-    if (name === 'process_cpu_seconds_total') cpuSeconds = number
-    else if (name === 'process_resident_memory_bytes') memoryBytes = number
+    if (name === 'process_cpu_seconds_total') cpuSeconds += number
+    else if (name === 'process_resident_memory_bytes') memoryBytes += number
     else if (name === 'beamline_runs') {
       if (OPEN.has(labelOf(labels, 'status'))) openRuns += number
       else endedRuns += number
     } else if (name === 'beamline_task_commit_seconds_bucket') {
-      const le = labelOf(labels, 'le')
-      commits.push([le === '+Inf' ? Number.POSITIVE_INFINITY : Number(le), number])
+      const label = labelOf(labels, 'le')
+      const le = label === '+Inf' ? Number.POSITIVE_INFINITY : Number(label)
+      commits.set(le, (commits.get(le) ?? 0) + number)
     }
   }
-  return { second, cpuSeconds, memoryBytes, openRuns, endedRuns, commits }
+  return { second, cpuSeconds, memoryBytes, openRuns, endedRuns, commits: [...commits] }
 }
 
 function labelOf(labels: string, name: string): string {

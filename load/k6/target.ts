@@ -8,6 +8,8 @@ import { freePort } from '../process/free-ports.ts'
 
 export interface Target {
   readonly url: string
+  /** Of all processes that are looked at. */
+  readonly processes: readonly string[]
   /** Settings that the scripts need to find what lies behind it. */
   readonly settings: { readonly [name: string]: string }
   /** In words, for the report. */
@@ -17,13 +19,19 @@ export interface Target {
   close(): Promise<void>
 }
 
+export interface TargetOptions {
+  readonly log: 'embedded' | 'kafka'
+  /** Of each process, on Kafka; of one of them `gateway` and `read-model` are among them. Empty: one process with all. */
+  readonly roles: readonly string[]
+}
+
 /** A folder and processes that are gone once it is closed. */
-export async function startTarget(log: 'embedded' | 'kafka'): Promise<Target> {
+export async function startTarget({ log, roles }: TargetOptions): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'beamline-load-'))
   let kafka: KafkaCluster | null = null
-  let beamline: BeamlineProcess | null = null
+  const started: BeamlineProcess[] = []
   const close = async (): Promise<void> => {
-    if (beamline?.running === true) await beamline.stop()
+    await Promise.all(started.filter(({ running }) => running).map((each) => each.stop()))
     await kafka?.stop()
     rmSync(folder, { recursive: true, force: true })
   }
@@ -31,15 +39,33 @@ export async function startTarget(log: 'embedded' | 'kafka'): Promise<Target> {
     if (log === 'kafka') kafka = await startKafka(AS_SERVER)
     const brokers = kafka?.bootstrap.join(',') ?? ''
     const env = kafka === null ? {} : { BEAMLINE_LOG: 'kafka', BEAMLINE_KAFKA_BROKERS: brokers }
-    const port = await freePort()
-    beamline = await BeamlineProcess.start({ dataFolder: join(folder, 'data'), port, env, readyWithinMs: 120_000 })
-    const { url } = beamline
-    const what =
-      kafka === null ? 'a process of its own, embedded log' : `a process of its own, Kafka ${kafka.version}, 1 broker`
-    const process = beamline
-    return { url, settings: kafka === null ? {} : { BROKERS: brokers }, what, output: () => process.output, close }
+    for (const [number, of] of (roles.length === 0 ? [null] : roles).entries()) {
+      const port = await freePort()
+      const place = { dataFolder: join(folder, `data-${number}`), port, readyWithinMs: 120_000 }
+      started.push(await BeamlineProcess.start({ ...place, env: { ...env, ...rolesOf(of, port) } }))
+    }
+    const processes = started.map(({ url }) => url)
+    const gateway = Math.max(0, roles.findIndex(hasGateway))
+    const who = roles.length === 0 ? 'a process of its own' : `processes of its own (${roles.join(' | ')})`
+    return {
+      url: processes[gateway]!,
+      processes,
+      settings: kafka === null ? {} : { BROKERS: brokers },
+      what: kafka === null ? `${who}, embedded log` : `${who}, Kafka ${kafka.version}, 1 broker`,
+      output: () => started.map(({ output }) => output).join('\n'),
+      close,
+    }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/** Whether a process with these roles answers requests. */
+export const hasGateway = (roles: string): boolean => roles.split(',').includes('gateway')
+
+/** Where there is no gateway, the port tells of health. */
+function rolesOf(roles: string | null, port: number): NodeJS.ProcessEnv {
+  if (roles === null) return {}
+  return { BEAMLINE_ROLES: roles, ...(hasGateway(roles) ? {} : { BEAMLINE_HEALTH_PORT: String(port) }) }
 }
