@@ -36,6 +36,7 @@ import { registerTenants } from './tenants.ts'
 import { registerTopicPublish } from './topic-publish.ts'
 import { registerTopics } from './topics.ts'
 import { traceRequests } from './trace.ts'
+import { withoutBodiesWhile } from './unread-bodies.ts'
 import { registerWorkers } from './workers.ts'
 
 export interface Gateway {
@@ -98,7 +99,7 @@ export function createGateway(given: GatewayDependencies): Gateway {
         () => closed,
       )
       await app.ready()
-      front?.serve(app.routing)
+      front?.serve(withoutBodiesWhile(() => app.isStopping(), app.routing))
     },
     async close() {
       closed = true

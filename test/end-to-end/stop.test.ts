@@ -1,7 +1,7 @@
 /** The orderly end of a process: SIGTERM once, and twice. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -72,6 +72,18 @@ async function untilStopping(): Promise<void> {
   )
 }
 
+/** What is answered to a submission whose body never comes. */
+async function refusalOfHead(): Promise<string> {
+  const { hostname, port } = new URL(beamline.url)
+  const head = `POST /api/v1/runs HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{`
+  const socket = connect(Number(port), hostname)
+  socket.setTimeout(20_000, () => socket.destroy(new Error('no answer within 20 s')))
+  socket.write(head)
+  let answered = ''
+  for await (const data of socket) answered += String(data)
+  return answered
+}
+
 test('SIGTERM: nothing new is taken, what runs ends and is decided, who waits is answered', async () => {
   const waiting = client.call('POST', '/api/v1/runs?wait=60s', { flow: 'slow', input: {} })
   await running(1)
@@ -81,6 +93,7 @@ test('SIGTERM: nothing new is taken, what runs ends and is decided, who waits is
   await untilStopping()
   const refused = await client.submit({ flow: 'slow', input: {} })
   expect(refused).toMatchObject({ status: 503, retryAfter: 2, body: { error: { code: 'unavailable' } } })
+  expect(await refusalOfHead()).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 2\r\n[\s\S]*"unavailable"/)
   expect((await client.run(runId)).status).toBe(200)
   for (const response of asked) answer(response)
   expect((await waiting).status).toBe(202)
