@@ -18,6 +18,7 @@ import type { Admission, GatewayOptions, Logger } from '../../gateway/ports.ts'
 import { echo } from '../../processors/execute/blocks/io/echo.ts'
 import { failBlock } from '../../processors/execute/blocks/io/fail.ts'
 import { sleepBlock } from '../../processors/execute/blocks/io/sleep.ts'
+import type { BlockType } from '../../schemas/flow/block-types.ts'
 import { checkFlow } from '../../schemas/flow/compile.ts'
 import { DEFAULT_TENANT } from '../../schemas/ids.ts'
 import { Payloads } from '../../topology/blobs/payloads.ts'
@@ -64,6 +65,8 @@ export interface WorldOptions {
   readonly tasks?: boolean
   readonly gateway?: GatewayOptions
   readonly faults?: MemoryFaults
+  /** Default: what steps give their blocks is not checked. */
+  readonly blockTypes?: readonly BlockType[]
 }
 
 const tools = realEnvironment
@@ -95,6 +98,7 @@ export async function openWorld({
   gateway: options = {},
   faults = {},
   payloads,
+  blockTypes,
 }: WorldOptions = {}) {
   const log = openMemoryLog(createMemoryStorage(partitions), realEnvironment, faults)
   const registry = createRegistry({ processMetrics: false })
@@ -132,6 +136,7 @@ export async function openWorld({
     isStopping: () => world.stopping,
     workersHere: { workerId: 'worker-1', pools: () => node.pools, alone: tasks },
     blobs: { store, payloads: new Payloads(store), maxBytes: 1 << 20 },
+    ...(blockTypes === undefined ? {} : { blockTypes }),
     options,
   })
   registerBlocks(gateway.app, [])

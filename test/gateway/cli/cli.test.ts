@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { realEnvironment } from '../../../connectors/environment.ts'
 import type { CliDependencies } from '../../../gateway/cli/dependencies.ts'
 import type { LoadedConfig } from '../../../gateway/config/load-config.ts'
+import { sleepBlock } from '../../../processors/execute/blocks/io/sleep.ts'
+import { stepTypes } from '../../../processors/execute/blocks/step-types.ts'
 import type { VerifyReport } from '../../../topology/verify/report.ts'
 import { openWorld, type World } from '../support.ts'
 import { type Ran, runBeamline } from './support.ts'
@@ -98,6 +101,15 @@ describe('beamline', () => {
     expect(bad.err).toMatch('bad.yaml cannot be published: 1 problem\n')
     const published = await beamline(['flow', 'publish', path('bad.yaml')])
     expect(published).toEqual(bad)
+  })
+
+  it('checks what steps give their blocks, as far as this machine knows them', async () => {
+    writeFileSync(path('slip.yaml'), 'flow: slip\nsteps:\n  - { id: a, type: sleep, with: { mss: 5 } }\n')
+    const blockTypes = async () => stepTypes([sleepBlock(realEnvironment)])
+    const slip = await beamline(['flow', 'check', path('slip.yaml')], { blockTypes })
+    expect(slip.code).toBe(1)
+    expect(slip.err).toMatch("slip.yaml:3:35 steps[0].with.mss: unknown field 'mss'; did you mean 'ms'?\n")
+    expect(await beamline(['flow', 'check', path('slip.yaml')])).toMatchObject({ code: 0 })
   })
 
   it('produces JSON lines from a file and from standard input, and tails them', async () => {
