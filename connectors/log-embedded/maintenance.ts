@@ -91,16 +91,32 @@ interface Net {
   readonly rows: Map<string, Row>
 }
 
+interface Fold {
+  readonly task: number
+  readonly folded: number
+  /** By key, as the table has them. */
+  readonly rows: readonly Row[]
+}
+
 /** Applies changelog batches to the live rows. They go with their groups. */
 function folder(database: DatabaseSync, index: GroupIndex, write: Write): Maintenance['fold'] {
   const foldedTo = database.prepare('SELECT folded FROM tasks WHERE task = ?')
   const stored = database.prepare('SELECT 1 FROM state WHERE task = ? AND key = ?')
 
-  const writeRows = async ({ task, folded, rows }: Net): Promise<void> => {
+  /** Most rows of a run come and go within one fold and never reach the table. Asked for in its order, neighbours lie on one page. */
+  const foldOf = ({ task, folded, rows }: Net): Fold => {
+    const ordered = [...rows.keys()].sort().map((name) => rows.get(name)!)
+    return {
+      task,
+      folded,
+      rows: ordered.filter(({ key, value }) => value !== null || stored.get(task, key) !== undefined),
+    }
+  }
+
+  const writeRows = async ({ task, folded, rows }: Fold): Promise<void> => {
     const out = new ByteWriter()
     let count = 0
-    for (const name of [...rows.keys()].sort()) {
-      const { key, value } = rows.get(name)!
+    for (const { key, value } of rows) {
       writeRow(out, key, value)
       if (++count < CHUNK_ROWS && out.length < CHUNK_BYTES) continue
       await write({ kind: 'fold', task, rows: new Uint8Array(out.bytes), folded: null })
@@ -113,19 +129,12 @@ function folder(database: DatabaseSync, index: GroupIndex, write: Write): Mainte
   return async (goals) => {
     for (;;) {
       // one state of the file for all of it: alone, each question would take and give back the locks of a transaction
-      const nets = snapshotOf(database, () => {
+      const folds = snapshotOf(database, () => {
         const spans = goals.map((goal) => ({ ...goal, from: Number(foldedTo.get(goal.task)?.['folded'] ?? 0) }))
-        const found = netChanges(index, spans)
-        for (const { task, rows } of found) {
-          // most rows of a run come and go within one fold and never reach the table
-          for (const [name, { key, value }] of rows) {
-            if (value === null && stored.get(task, key) === undefined) rows.delete(name)
-          }
-        }
-        return found
+        return netChanges(index, spans).map(foldOf)
       })
-      if (nets.length === 0) return
-      for (const net of nets) await writeRows(net)
+      if (folds.length === 0) return
+      for (const fold of folds) await writeRows(fold)
     }
   }
 }
