@@ -8,23 +8,21 @@
 import { ByteReader, ByteWriter } from './bytes.ts'
 import { BATCH_FIELDS, CHANGELOG_FIELDS, type WriteGroup } from './protocol.ts'
 
-export interface BatchPlace {
+/** A part of a group's unpacked records or changes. */
+export interface Place {
+  readonly group: number
+  readonly start: number
+  readonly length: number
+}
+export interface RecordsPlace extends Place {
   readonly span: number
   readonly base: number
   readonly next: number
   readonly lastMs: number
-  readonly start: number
-  readonly length: number
 }
-export interface ChangelogPlace {
+export interface ChangesPlace extends Place {
   readonly task: number
   readonly position: number
-  readonly start: number
-  readonly length: number
-}
-export interface Directory {
-  readonly batches: readonly BatchPlace[]
-  readonly changelog: readonly ChangelogPlace[]
 }
 
 const out = new ByteWriter()
@@ -43,20 +41,28 @@ export function encodeDirectory({ batches, changelog }: Pick<WriteGroup, 'batche
   return new Uint8Array(out.bytes)
 }
 
-export function decodeDirectory(bytes: Uint8Array): Directory {
-  const input = new ByteReader(bytes)
-  let start = 0
-  const placed = (length: number) => {
-    const at = start
+/** Calls back with what lies in the group: with plain loops, since there are many of them for every run. */
+export function eachPlace(
+  group: number,
+  directory: Uint8Array,
+  records: (place: RecordsPlace) => void,
+  changes: (place: ChangesPlace) => void,
+): void {
+  const input = new ByteReader(directory)
+  for (let left = input.uint(), start = 0; left > 0; left--) {
+    const span = input.uint()
+    const base = input.uint()
+    const next = input.uint()
+    const lastMs = input.uint()
+    const length = input.uint()
+    records({ group, start, length, span, base, next, lastMs })
     start += length
-    return { start: at, length }
   }
-  const many = <T>(read: () => T): T[] => Array.from({ length: input.uint() }, read)
-  const batches = many(() => {
-    const fields = { span: input.uint(), base: input.uint(), next: input.uint(), lastMs: input.uint() }
-    return { ...fields, ...placed(input.uint()) }
-  })
-  start = 0
-  const changelog = many(() => ({ task: input.uint(), position: input.uint(), ...placed(input.uint()) }))
-  return { batches, changelog }
+  for (let left = input.uint(), start = 0; left > 0; left--) {
+    const task = input.uint()
+    const position = input.uint()
+    const length = input.uint()
+    changes({ group, start, length, task, position })
+    start += length
+  }
 }

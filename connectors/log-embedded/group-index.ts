@@ -3,23 +3,9 @@
  * groups. Any connection may have one; each looks for itself.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import { decodeDirectory } from './directory.ts'
+import { type ChangesPlace, eachPlace, type Place, type RecordsPlace } from './directory.ts'
 import { unpack } from './packing.ts'
 
-/** A part of a group's unpacked records or changes. */
-export interface Place {
-  readonly group: number
-  readonly start: number
-  readonly length: number
-}
-export interface RecordsPlace extends Place {
-  readonly base: number
-  readonly next: number
-  readonly lastMs: number
-}
-export interface ChangesPlace extends Place {
-  readonly position: number
-}
 export interface GroupSize {
   readonly group: number
   /** Packed. */
@@ -97,9 +83,12 @@ export class GroupIndex {
   }
 
   #add(group: number, bytes: number, directory: Uint8Array): void {
-    const { batches, changelog } = decodeDirectory(directory)
-    for (const { span, ...place } of batches) listOf(this.#spans, span).push({ group, ...place })
-    for (const { task, ...place } of changelog) listOf(this.#tasks, task).push({ group, ...place })
+    eachPlace(
+      group,
+      directory,
+      (place) => listOf(this.#spans, place.span).push(place),
+      (place) => listOf(this.#tasks, place.task).push(place),
+    )
     this.#groups.push({ group, bytes })
     this.#last = group
   }
