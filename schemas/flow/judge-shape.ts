@@ -26,6 +26,8 @@ type Rule = (judge: Judge, schema: Schema, shape: Shape, at: Path) => Judgement
 /** Parts of schemas that are looked at for one value; alternatives within alternatives could be without end. */
 const MAX_VISITS = 20_000
 const MAX_REFERENCES = 64
+/** Unknown fields of one object that are told: for each the nearest name is looked for. */
+const MAX_UNKNOWN = 20
 
 /** Of values by themselves; left to Ajv, which the executors ask too. */
 const LEAVES = [
@@ -180,12 +182,14 @@ function members(judge: Judge, schema: Schema, shape: Shape, at: Path): Judgemen
   const known = properties as Schema
   const patterns = Object.entries(patternProperties as Schema).map(([text, member]) => [pattern(text), member] as const)
   if (patterns.some(([test]) => test === null)) return MAYBE
+  let unknown = 0
   const judgements = Object.entries(shape).flatMap(([name, member]) => {
     const path = [...at, name]
     const named = Object.hasOwn(known, name) ? [known[name]] : []
     const all = [...named, ...patterns.filter(([test]) => test!.test(name)).map(([, one]) => one)]
     if (all.length > 0) return all.map((one) => judge.visit(one, member, path))
-    return [others === false ? unknownField(path, name, Object.keys(known)) : judge.visit(others, member, path)]
+    if (others !== false) return [judge.visit(others, member, path)]
+    return ++unknown > MAX_UNKNOWN ? [] : [unknownField(path, name, Object.keys(known))]
   })
   return all(judgements)
 }

@@ -126,6 +126,12 @@ describe('the judge', () => {
     expect(judged(of, one)).toEqual({ verdict: 'maybe', misfits: [] })
   })
 
+  it('tells some of very many unknown fields', () => {
+    const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`f${index}`, index]))
+    const { verdict, misfits } = judged({ properties: { field: {} }, additionalProperties: false }, many)
+    expect([verdict, misfits.length]).toEqual(['no', 20])
+  })
+
   it('ends with alternatives in alternatives', () => {
     const of = { anyOf: [1, 2, 3].map((minItems) => ({ type: 'array', minItems, items: { $ref: '#' } })) }
     let deep: Json = [1, 2, 3]
