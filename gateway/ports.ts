@@ -1,5 +1,4 @@
 /** What the gateway is given. */
-
 import type { BlockType } from '../schemas/flow/block-types.ts'
 import type { Pool } from '../schemas/topics.ts'
 import type { BlobStore, PayloadReader } from '../topology/blobs/port.ts'

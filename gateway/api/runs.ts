@@ -1,5 +1,4 @@
 /** `/api/v1/runs` */
-
 import { WAIT_KINDS } from '../../topology/read-model/lists.ts'
 import { RUN_STATUSES } from '../../topology/read-model/port.ts'
 import * as common from './common.ts'

@@ -1,5 +1,4 @@
 /** `beamline blob`: large values beside the log. */
-
 import { isUtf8 } from 'node:buffer'
 import { readFile, writeFile } from 'node:fs/promises'
 import { buffer } from 'node:stream/consumers'

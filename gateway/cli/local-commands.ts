@@ -1,5 +1,4 @@
 /** Commands that need no server: `verify`, and the scripts of a checkout. */
-
 import { type Command, Option } from 'commander'
 import type { VerifyReport } from '../../topology/verify/report.ts'
 import type { Act } from './cli.ts'

@@ -1,5 +1,4 @@
 /** `beamline topics`: the topics of a deployment on Kafka. */
-
 import type { Command } from 'commander'
 import type { TopicsReport } from '../../topology/log/topics-report.ts'
 import type { Act } from './cli.ts'

@@ -1,5 +1,4 @@
 /** What the doctor looks at of the log: the data folder, or the topics on Kafka. */
-
 import type { LoadedConfig } from '../../config/load-config.ts'
 import type { Config } from '../../config/settings.ts'
 import type { FolderState } from '../dependencies.ts'

@@ -1,5 +1,4 @@
 /** Holds what came of a dry run to what was expected of it. */
-
 import { isDeepStrictEqual } from 'node:util'
 import type { CompiledFlow } from '../../../schemas/flow/model.ts'
 import type { Json } from '../../../schemas/json.ts'

@@ -1,5 +1,4 @@
 /** Reshapes data without code: `pick`, then `rename`, `merge` and `template`. What it is given may be anything that the schema lets through. */
-
 import { isObject, type JsonObject, setOwn } from '../../../../schemas/flow/expression-values.ts'
 import type { ExpressionError, Scope } from '../../../../schemas/flow/model.ts'
 import { Problems } from '../../../../schemas/flow/problems.ts'

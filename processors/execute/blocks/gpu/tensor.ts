@@ -1,5 +1,4 @@
 /** Arrays of numbers as steps write them: checked on the way in, encoded on the way out. */
-
 import type { Json } from '../../../../schemas/json.ts'
 import { BlockError } from '../../block.ts'
 import { objectText } from '../../object-text.ts'
