@@ -2,6 +2,7 @@
 import type { Pool, Topic } from '../../schemas/topics.ts'
 import type {
   Log,
+  LogError,
   LogReader,
   Membership,
   OutRecord,
@@ -110,6 +111,8 @@ class KafkaLog implements Log {
   readonly #appender: Appender
   readonly #describer: Describer
   readonly #tasks = new Map<number, KafkaTaskLog>()
+  /** By task, how often it was asked for. */
+  readonly #openings = new Map<number, number>()
   readonly #closingTasks = new Set<KafkaTaskLog>()
   readonly #readers = new Set<KafkaLogReader>()
   readonly #pools = new Set<PoolMembership>()
@@ -153,10 +156,13 @@ class KafkaLog implements Log {
   async openTask(taskId: number): Promise<TaskLog> {
     this.#checkOpen()
     this.#checkPartition('ingest', taskId)
+    const call = (this.#openings.get(taskId) ?? 0) + 1
+    this.#openings.set(taskId, call)
     const opening = await openTaskOn(this.#context, taskId)
-    if (this.#closed !== null) {
+    const refusal = this.#closed !== null ? closedError('the log') : this.#supersededBy(taskId, call)
+    if (refusal !== null) {
       await opening.producer.close().catch(() => undefined)
-      throw closedError('the log')
+      throw refusal
     }
     const task: KafkaTaskLog = new KafkaTaskLog(this.#context, opening, () => {
       this.#closingTasks.delete(task)
@@ -169,6 +175,11 @@ class KafkaLog implements Log {
       earlier.end(fencedError(`task ${taskId}`))
     }
     return task
+  }
+
+  /** An opening takes as long as brokers are gone: of two under way whoever asked last has the task, whichever is answered first. */
+  #supersededBy(taskId: number, call: number): LogError | null {
+    return this.#openings.get(taskId) === call ? null : fencedError(`task ${taskId}`)
   }
 
   async append(records: readonly OutRecord[]): Promise<readonly Position[]> {
