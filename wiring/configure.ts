@@ -185,8 +185,14 @@ function retentionOf(maxAgeMs: number | null, maxBytes: number | null): { maxAge
 
 function readModelOf(config: Config, variables: Variables): ReadModelChoice {
   const url = config['read_model.url']
-  if (config['read_model.kind'] === 'sqlite' || url === null) return { kind: 'sqlite' }
-  return { kind: 'postgres', url: secretOf('read_model.url', url, variables), schema: config['read_model.schema'] }
+  const nice = config['read_model.nice']
+  if (config['read_model.kind'] === 'sqlite' || url === null) return { kind: 'sqlite', nice }
+  return {
+    kind: 'postgres',
+    nice,
+    url: secretOf('read_model.url', url, variables),
+    schema: config['read_model.schema'],
+  }
 }
 
 function blocksOf(config: Config, variables: Variables): BlockSettings {

@@ -19,6 +19,8 @@ const QUICK_MS = 8
 const REST = { times: 1, mostMs: 40 } as const
 const REST_LARGE = { times: 2, mostMs: 60 } as const
 const GATHER_MS = 15
+/** Commits of progress cost the broker as much as any append: what gathers in so long shares one. The next results of a partition wait for it, so not longer. */
+const PROGRESS_MS = 5
 /** Weight of the latest commit in the mean. */
 const LATEST = 0.1
 
@@ -45,9 +47,14 @@ export class Pace {
     return Math.min(mostMs, Math.max(0, tookMs - QUICK_MS) * times)
   }
 
-  /** Milliseconds for which a fetch, or a commit of progress, should be left after one; 0..15. */
+  /** Milliseconds for which a fetch should be left after one; 0..15. */
   get gatherMs(): number {
     return this.#written === 'large' && this.#meanMs > QUICK_MS ? GATHER_MS : 0
+  }
+
+  /** The same for a commit of progress; 5..15. */
+  get progressMs(): number {
+    return Math.max(PROGRESS_MS, this.gatherMs)
   }
 
   #count(records: number, bytes: number): void {

@@ -53,7 +53,7 @@ class PoolMember implements PoolMembership {
       context.environment,
       this.#joined.promise,
       ({ partition, offset }) => context.committed(executeTopic(pool), partition, offset),
-      () => context.pace.gatherMs,
+      () => context.pace.progressMs,
     )
     this.#joined.promise.catch(() => undefined)
   }

@@ -6,9 +6,13 @@ import type { ReadModel } from '../../topology/read-model/port.ts'
 import type { OpenedLog } from '../open-log.ts'
 import { openSqliteReadModel } from './sqlite/sqlite-read-model.ts'
 
-export type ReadModelChoice =
+export type ReadModelChoice = (
   | { readonly kind: 'sqlite' }
   | { readonly kind: 'postgres'; readonly url: string; readonly schema?: string }
+) & {
+  /** Of the thread that applies events, 0..19; default 0. */
+  readonly nice?: number
+}
 
 export interface OpenedReadModel {
   readonly readModel: ReadModel
@@ -36,6 +40,7 @@ export async function openReadModel(
   // the folder is the embedded log's, while one that is on Kafka may have been another one yesterday
   const model = await openSqliteReadModel({
     environment,
+    nice: choice.nice ?? 0,
     source:
       options.kind === 'embedded' ? { kind: 'embedded', folder: dataFolder } : { kind: 'kafka', log: options.choice },
     file: join(dataFolder, options.kind === 'embedded' ? 'read-model.db' : `read-model-${log.id}.db`),
@@ -49,7 +54,7 @@ export async function openReadModel(
 }
 
 async function openOnPostgres(
-  { url, schema }: Extract<ReadModelChoice, { readonly kind: 'postgres' }>,
+  { url, schema, nice = 0 }: Extract<ReadModelChoice, { readonly kind: 'postgres' }>,
   options: OpenReadModelOptions & OpenedLog,
   heads: readonly number[],
 ): Promise<OpenedReadModel> {
@@ -61,6 +66,7 @@ async function openOnPostgres(
   const { openPostgresReadModel } = await import('./postgres/postgres-read-model.ts')
   const readModel = await openPostgresReadModel({
     environment,
+    nice,
     url,
     ...(schema === undefined ? {} : { schema }),
     logId: log.id,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript, since any Node may start it: finds a Node that is new enough and hands over to the real program.
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -37,13 +37,26 @@ function nodePath() {
   )
 }
 
+/**
+ * Of V8. `--initial-old-space-size`: a heap that is smaller, in MB (and all of it with its buffers smaller than twice as much), is not looked through as a whole; so inputs of
+ * 64 KiB, whose buffers V8 would otherwise collect several times a second, keep nobody waiting. Only for the Node they were tried on: another one may not know them and would not start.
+ */
+function nodeFlags(path) {
+  const ofThis = path === process.execPath
+  if (ofThis && Number(process.versions.node.split('.')[0]) !== NEEDED_MAJOR) return []
+  return readFileSync(new URL('./node-flags', import.meta.url), 'utf8')
+    .split(/\s+/)
+    .filter(Boolean)
+}
+
 /** Compiled code is kept from one start to the next, which halves the time to start. Node goes without where the folder cannot be written. */
 function compileCache() {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'beamline', 'compiled')
 }
 
 function run() {
-  const child = spawn(nodePath(), [programPath(), ...process.argv.slice(2)], {
+  const node = nodePath()
+  const child = spawn(node, [...nodeFlags(node), programPath(), ...process.argv.slice(2)], {
     stdio: 'inherit',
     env: { NODE_COMPILE_CACHE: compileCache(), ...process.env, NODE_NO_WARNINGS: '1' },
   })

@@ -123,6 +123,10 @@ export const SETTINGS = {
     'beamline',
     'Schema of the database that is used, with further ones named after it. Two deployments in one database need two.',
   ),
+  'read_model.nice': integer(0, 19)(
+    0,
+    'How far the thread that applies events leaves the cores to others where they are short (as `nice` does; Linux only). More than 0: submissions are accepted sooner, and are seen in lists later.',
+  ),
 
   'schema_registry.url': url(['http:', 'https:'])(
     null,

@@ -1,5 +1,5 @@
 /**
- * `npm run load -- TEST [NAME=VALUE...] [--url URL | --kafka [--roles ROLES ...]] [--report FOLDER]`: runs one of the k6 scripts against a Beamline that is there already, or against one
+ * `npm run load -- TEST [NAME=VALUE...] [--url URL | [--kafka [--roles ROLES ...]] [--nice 0..19]] [--report FOLDER]`: runs one of the k6 scripts against a Beamline that is there already, or against one
  * that it starts on an empty folder, with `--kafka` on a Kafka of its own. Ends with a report; the exit code is 0 only if every threshold was kept and every accepted run has ended.
  */
 import { execFile, spawn } from 'node:child_process'
@@ -36,6 +36,7 @@ interface Request {
   readonly url: string | undefined
   readonly log: 'embedded' | 'kafka'
   readonly roles: readonly string[]
+  readonly nice: number | null
   readonly reports: string
 }
 
@@ -47,6 +48,7 @@ function requestOf(args: readonly string[]): Request {
       url: { type: 'string' },
       kafka: { type: 'boolean', default: false },
       roles: { type: 'string', multiple: true, default: [] },
+      nice: { type: 'string' },
       report: { type: 'string', default: REPORTS },
     },
   })
@@ -66,7 +68,14 @@ function requestOf(args: readonly string[]): Request {
   if (roles.length > 0 && roles.filter(hasGateway).length !== 1) {
     throw new UsageError(`--roles ${roles.join(' --roles ')}: expected 'gateway' in exactly one of them`)
   }
-  return { test, settings: Object.fromEntries(settings), url, log, roles, reports }
+  return { test, settings: Object.fromEntries(settings), url, log, roles, nice: niceOf(values.nice, url), reports }
+}
+
+function niceOf(text: string | undefined, url: string | undefined): number | null {
+  if (text === undefined) return null
+  if (url !== undefined) throw new UsageError('--nice is for processes that are started here, not for --url')
+  if (!/^1?\d$/.test(text)) throw new UsageError(`--nice ${text}: expected a number from 0 to 19`)
+  return Number(text)
 }
 
 class UsageError extends Error {}
@@ -149,8 +158,8 @@ async function runK6(k6: string, test: string, settings: Request['settings'], se
   // k6 looks for a new version and tells of its use unless it is told not to
   const quiet = process.stdout.isTTY === true ? [] : ['--quiet']
   const args = ['run', '--no-usage-report', ...quiet, '--out', `series=${series}`, ...environment, script]
-  // what k6 takes for its own garbage it takes from what it measures
-  const env = { GOGC: '400', ...process.env }
+  // what k6 takes for its own garbage, or to get memory back that it has just given back, it takes from what it measures
+  const env = { GOGC: '400', GODEBUG: 'madvdontneed=0', ...process.env }
   const child = spawn(k6, args, { env, stdio: ['ignore', 'inherit', 'inherit'] })
   const late = setTimeout(() => child.kill('SIGKILL'), limit * 1000)
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null]

@@ -23,10 +23,12 @@ export interface TargetOptions {
   readonly log: 'embedded' | 'kafka'
   /** Of each process, on Kafka; of one of them `gateway` and `read-model` are among them. Empty: one process with all. */
   readonly roles: readonly string[]
+  /** How far processes without a gateway, and the thread of the read model, leave the cores to the others, 0..19; `null`: not at all. */
+  readonly nice: number | null
 }
 
 /** A folder and processes that are gone once it is closed. */
-export async function startTarget({ log, roles }: TargetOptions): Promise<Target> {
+export async function startTarget({ log, roles, nice }: TargetOptions): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'beamline-load-'))
   let kafka: KafkaCluster | null = null
   const started: BeamlineProcess[] = []
@@ -38,15 +40,22 @@ export async function startTarget({ log, roles }: TargetOptions): Promise<Target
   try {
     if (log === 'kafka') kafka = await startKafka(AS_SERVER)
     const brokers = kafka?.bootstrap.join(',') ?? ''
-    const env = kafka === null ? {} : { BEAMLINE_LOG: 'kafka', BEAMLINE_KAFKA_BROKERS: brokers }
+    const env = {
+      ...(kafka === null ? {} : { BEAMLINE_LOG: 'kafka', BEAMLINE_KAFKA_BROKERS: brokers }),
+      ...(nice === null ? {} : { BEAMLINE_READ_MODEL_NICE: String(nice) }),
+    }
     for (const [number, of] of (roles.length === 0 ? [null] : roles).entries()) {
       const port = await freePort()
       const place = { dataFolder: join(folder, `data-${number}`), port, readyWithinMs: 120_000 }
-      started.push(await BeamlineProcess.start({ ...place, env: { ...env, ...rolesOf(of, port) } }))
+      const givesWay = nice !== null && of !== null && !hasGateway(of)
+      const options = { ...place, env: { ...env, ...rolesOf(of, port) }, ...(givesWay ? { nice } : {}) }
+      started.push(await BeamlineProcess.start(options))
     }
     const processes = started.map(({ url }) => url)
     const gateway = Math.max(0, roles.findIndex(hasGateway))
-    const who = roles.length === 0 ? 'a process of its own' : `processes of its own (${roles.join(' | ')})`
+    const gives = nice === null ? '' : `, nice ${nice}`
+    const who =
+      roles.length === 0 ? `a process of its own${gives}` : `processes of its own (${roles.join(' | ')}${gives})`
     return {
       url: processes[gateway]!,
       processes,

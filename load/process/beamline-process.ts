@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { NODE_FLAGS } from './node-flags.ts'
 
 export interface BeamlineOptions {
   readonly dataFolder: string
@@ -13,6 +14,8 @@ export interface BeamlineOptions {
   readonly outputFile?: string
   /** Default: 2 minutes. */
   readonly readyWithinMs?: number
+  /** How far it leaves the cores to others, 0..19. Default: not at all. */
+  readonly nice?: number
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -28,7 +31,9 @@ export class BeamlineProcess {
 
   private constructor(options: BeamlineOptions) {
     this.url = `http://127.0.0.1:${options.port}`
-    this.child = spawn(process.execPath, ['main.ts', 'start'], {
+    const command = [process.execPath, ...NODE_FLAGS, 'main.ts', 'start']
+    const [program, ...args] = options.nice === undefined ? command : ['nice', '-n', String(options.nice), ...command]
+    this.child = spawn(program!, args, {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {

@@ -26,6 +26,8 @@ export interface PostgresReadModelOptions {
    * need two names. Lower-case letters, digits and `_`, at most 40. Default `beamline`.
    */
   readonly schema?: string
+  /** Of the thread that projects, 0..19; default 0. */
+  readonly nice?: number
   /** `log.id`; a database that belongs to another log is refused. */
   readonly logId: string
   readonly partitions: number

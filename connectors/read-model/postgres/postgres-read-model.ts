@@ -236,7 +236,7 @@ class SharedReadModel implements PostgresReadModel {
   }
 
   #startProjector(project: ProjectFrom): Projector {
-    const { environment, maxPayloadBytes, retention, url, tls } = this.#options
+    const { environment, maxPayloadBytes, retention, url, tls, nice = 0 } = this.#options
     const common = {
       deployment: this.#deployment,
       ...(maxPayloadBytes === undefined ? {} : { maxPayloadBytes }),
@@ -251,7 +251,7 @@ class SharedReadModel implements PostgresReadModel {
     }
     const connection = { url, ...(tls === undefined ? {} : { tls }) }
     if (project.kind !== 'log') {
-      return startThreadedProjector({ ...told, setup: { ...common, connection, source: project } })
+      return startThreadedProjector({ ...told, setup: { ...common, connection, nice, source: project } })
     }
     const pool = openPool(connection, 'projector', PROJECTING_CONNECTIONS)
     const projector = startProjector({ ...common, ...told, pool, log: project.log })

@@ -1,6 +1,7 @@
 /** The thread of a projector: opens its log for itself and projects until it is told to close. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { realEnvironment as environment } from '../../environment.ts'
+import { giveWay } from '../../thread-priority.ts'
 import type { EventLog } from '../pump.ts'
 import { Backoff } from './backoff.ts'
 import { openPool } from './connection.ts'
@@ -14,7 +15,8 @@ interface Source {
 }
 
 const setup = workerData as ThreadSetup
-const { source: chosen, connection, deployment, ...limits } = setup
+const { source: chosen, connection, deployment, nice, ...limits } = setup
+giveWay(nice)
 const ending = new AbortController()
 const pool = openPool(connection, 'projector', PROJECTING_CONNECTIONS)
 let source: Source | null = null

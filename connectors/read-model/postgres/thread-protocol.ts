@@ -9,6 +9,8 @@ export interface ThreadSetup {
   readonly source: { readonly kind: 'embedded'; readonly folder: string } | KafkaSource
   readonly connection: ConnectionConfig
   readonly deployment: Deployment
+  /** Of the thread, 0..19. */
+  readonly nice: number
   readonly maxPayloadBytes?: number
   readonly retention?: Partial<RetentionOptions>
 }

@@ -15,6 +15,8 @@ export type EventSource =
 export interface WorkerSetup {
   readonly projection: ProjectionOptions
   readonly source: EventSource
+  /** Of the thread, 0..19. */
+  readonly nice: number
 }
 
 /** Of the two projections: the one that is asked, and the one that is being built to take its place. */

@@ -19,6 +19,8 @@ export interface SqliteReadModelOptions extends ProjectionOptions {
   readonly source: EventSource | { readonly kind: 'pump'; readonly log: Log }
   /** At most one look at the log in this time while nobody asks: a question looks first. Larger batches fold better. Default 100. */
   readonly intervalMs?: number
+  /** Of the thread, 0..19; default 0. */
+  readonly nice?: number
   /** Told when the file had to be begun anew, when a batch could not be applied, and when the thread died. */
   readonly onProblem?: (message: string) => void
 }
@@ -58,11 +60,11 @@ class ThreadedReadModel implements SqliteReadModel {
 
   constructor(options: SqliteReadModelOptions) {
     this.#options = options
-    const { environment, source, intervalMs, onProblem, ...projection } = options
+    const { environment, source, intervalMs, nice = 0, onProblem, ...projection } = options
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.ready = promise
     this.#calls = new ReadModelCalls(
-      { projection, source: source.kind === 'pump' ? { kind: 'push' } : source },
+      { projection, nice, source: source.kind === 'pump' ? { kind: 'push' } : source },
       (progress) => {
         this.#positions = progress.positions
         if (!progress.rebuilding) this.#endRebuilding()

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { isFinished, ReadModelError } from '../../../topology/read-model/port.ts'
 import { realEnvironment as environment } from '../../environment.ts'
+import { giveWay } from '../../thread-priority.ts'
 import type { KafkaSource } from '../kafka-source.ts'
 import type { Question } from '../queries/read-queries.ts'
 import { WaitingRuns } from '../waiting-runs.ts'
@@ -14,7 +15,8 @@ import type { Build, Call, CallError, Calls, FromWorker, ToWorker, WorkerSetup }
 const BATCH = 4000
 
 const setup = workerData as WorkerSetup
-const { source } = setup
+const { source, nice } = setup
+giveWay(nice)
 const builds = new Builds(setup.projection)
 const reader = source.kind === 'embedded' ? await openReader(source.folder) : null
 const waiting = new WaitingRuns()

@@ -8,7 +8,8 @@ const words = (bytes: number): string => JSON.stringify(Array(bytes).fill({ name
 
 describe('whether a batch is packed', () => {
   it.each<[what: string, values: string[], expected: boolean]>([
-    ['little in all', ['x'.repeat(500)], false],
+    ['little in all', ['x'.repeat(1_900)], false],
+    ['a little more', ['x'.repeat(2_100)], true],
     ['a large value of words', [words(65_536)], true],
     ['a large value of random letters', [noise(65_536)], false],
     [

@@ -27,7 +27,7 @@ it.each([
 ] as const)('%s', (_what, everyMs, records, tookMs, bytesEach, rest, gather) => {
   const { pace, after } = paceAt()
   const rests = Array.from({ length: 200 }, () => after(everyMs, records, tookMs, bytesEach))
-  expect([rests.at(-1), pace.gatherMs]).toEqual([rest, gather])
+  expect([rests.at(-1), pace.gatherMs, pace.progressMs]).toEqual([rest, gather, Math.max(5, gather)])
 })
 
 it('gathers by the mean of commits: one that is late changes nothing', () => {

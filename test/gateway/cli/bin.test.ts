@@ -22,6 +22,22 @@ describe('the beamline executable', () => {
     expect(unreachable).toMatchObject({ code: 3, out: '', err: expect.stringMatching(/no server answers/) })
   })
 
+  it('starts Node with the flags that are meant for the one the project brings', async () => {
+    const flags = readFileSync(resolve(root, 'gateway/cli/node-flags'), 'utf8').trim().split(/\s+/)
+    const told = 'data:text/javascript,console.error(process.execArgv.join(" "))'
+    const env = { ...process.env, NODE_OPTIONS: `--import ${JSON.stringify(told)}` }
+    const child = execFile(process.execPath, [resolve(root, 'gateway/cli/bin.mjs'), '--version'], { env })
+    let err = ''
+    child.stderr!.on('data', (chunk) => {
+      err += chunk
+    })
+    await once(child, 'close')
+    expect(flags).not.toEqual([''])
+    expect(err.trim().split('\n')).toEqual(flags)
+    const { files } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8')) as { files: string[] }
+    expect(files).toContain('gateway/cli/node-flags')
+  })
+
   it('ends without noise when nobody reads on', async () => {
     const child = spawn(process.execPath, [resolve(root, 'gateway/cli/bin.mjs'), '--help'])
     child.stdout.destroy()

@@ -20,6 +20,8 @@ describe('npm run load', () => {
     [['storm'], /there is no load test 'storm'; expected one of dead-letter-storm, .*smoke/],
     [[], /there is no load test ''/],
     [['smoke', 'rate=5'], /'rate=5' is no setting; expected NAME=VALUE such as RATE=100/],
+    [['smoke', '--nice', '20'], /--nice 20: expected a number from 0 to 19/],
+    [['smoke', '--nice', '5', '--url', 'http://127.0.0.1:3'], /--nice is for processes that are started here/],
   ])('refuses %j', async (args, message) => {
     const { code, stderr } = await run(args)
     expect(stderr).toMatch(message)
