@@ -3,8 +3,8 @@
  * commits are slow because the cores are short, making fewer of them is what helps, and what gathers meanwhile shares the next one. While little is
  * written, or commits are quick, there is nothing to save and nobody waits.
  *
- * Large records take the cores by their bytes, long before there are many of them. Then more is saved, and fetches and commits of progress rest as well: what it
- * leaves goes to those who submit. With small records that would only make runs wait for one another.
+ * Large records take the cores by their bytes, long before there are many of them. Then more is saved, and fetches rest as well: what it
+ * leaves goes to those who submit. With small records that would only make runs wait for one another. Commits of progress always rest a little.
  */
 import type { Environment } from '../../topology/environment.ts'
 

@@ -178,9 +178,10 @@ class PoolMember implements PoolMembership {
 
   #letGo(partition: number): void {
     const held = this.#held.get(partition)
+    const error = fencedError(`partition ${partition} of ${executeTopic(this.#pool)}`)
     this.#held.delete(partition)
-    this.#commits.forget(partition)
-    held?.partition?.end(fencedError(`partition ${partition} of ${executeTopic(this.#pool)}`))
+    this.#commits.forget(partition, error)
+    held?.partition?.end(error)
   }
 
   #armSettle(): void {

@@ -3,11 +3,12 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { homedir } from 'node:os'
+import { homedir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const NEEDED_MAJOR = 24
+const PLENTY_BYTES = 2 * 1024 ** 3
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 /** The checkout's source if it is there, else what was built for the package. */
@@ -39,11 +40,13 @@ function nodePath() {
 
 /**
  * Of V8. `--initial-old-space-size`: a heap that is smaller, in MB (and all of it with its buffers smaller than twice as much), is not looked through as a whole; so inputs of
- * 64 KiB, whose buffers V8 would otherwise collect several times a second, keep nobody waiting. Only for the Node they were tried on: another one may not know them and would not start.
+ * 64 KiB, whose buffers V8 would otherwise collect several times a second, keep nobody waiting. Not where memory is scarce, and only for the Node they were tried on: another
+ * one may not know them and would not start.
  */
-function nodeFlags(path) {
-  const ofThis = path === process.execPath
-  if (ofThis && Number(process.versions.node.split('.')[0]) !== NEEDED_MAJOR) return []
+function nodeFlags(node) {
+  const untried = node === process.execPath && Number(process.versions.node.split('.')[0]) !== NEEDED_MAJOR
+  const memory = Math.min(totalmem(), process.constrainedMemory?.() || Number.POSITIVE_INFINITY)
+  if (untried || memory < PLENTY_BYTES) return []
   return readFileSync(new URL('./node-flags', import.meta.url), 'utf8')
     .split(/\s+/)
     .filter(Boolean)

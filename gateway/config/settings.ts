@@ -125,7 +125,7 @@ export const SETTINGS = {
   ),
   'read_model.nice': integer(0, 19)(
     0,
-    'How far the thread that applies events leaves the cores to others where they are short (as `nice` does; Linux only). More than 0: submissions are accepted sooner, and are seen in lists later.',
+    'How far the thread of the read model leaves the cores to others where they are short: its nice value (Linux only). More than 0: submissions are accepted sooner; what has happened is seen later, and on SQLite queries, which are answered by that thread, take longer.',
   ),
 
   'schema_registry.url': url(['http:', 'https:'])(

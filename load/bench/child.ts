@@ -1,7 +1,7 @@
 /** Runs a script in a Node process of its own, started as Beamline is, and reads the JSON object it prints last. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { NODE_FLAGS } from '../process/node-flags.ts'
+import { nodeFlags } from '../process/node-flags.ts'
 
 export interface ChildOptions {
   readonly cwd?: string
@@ -10,7 +10,7 @@ export interface ChildOptions {
 
 /** @throws with the script's name and exit code when it fails or prints no JSON object. */
 export async function runScript(file: string, args: readonly string[], options: ChildOptions = {}): Promise<object> {
-  const child = spawn(process.execPath, ['--expose-gc', ...NODE_FLAGS, file, ...args], {
+  const child = spawn(process.execPath, ['--expose-gc', ...nodeFlags(), file, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_NO_WARNINGS: '1', ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

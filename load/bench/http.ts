@@ -14,7 +14,7 @@ import { median, round } from '../measure/statistics.ts'
 import { ApiClient } from '../process/api-client.ts'
 import { BeamlineProcess } from '../process/beamline-process.ts'
 import { freePort } from '../process/free-ports.ts'
-import { NODE_FLAGS } from '../process/node-flags.ts'
+import { nodeFlags } from '../process/node-flags.ts'
 import { begun } from './begun.ts'
 import { progress } from './child.ts'
 
@@ -79,7 +79,7 @@ async function beamlineRound(flow: FlowName, { seconds, warmUp }: Times): Promis
 
 async function fastifyRound({ seconds, warmUp }: Times): Promise<Sample> {
   const script = new URL('bare-fastify.ts', import.meta.url).pathname
-  const child = spawn(process.execPath, [...NODE_FLAGS, script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [...nodeFlags(), script], { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
     const [port] = (await once(child.stdout, 'data')) as [Buffer]
     const url = `http://127.0.0.1:${port.toString().trim()}`

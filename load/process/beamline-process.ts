@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { NODE_FLAGS } from './node-flags.ts'
+import { nodeFlags } from './node-flags.ts'
 
 export interface BeamlineOptions {
   readonly dataFolder: string
@@ -31,7 +31,7 @@ export class BeamlineProcess {
 
   private constructor(options: BeamlineOptions) {
     this.url = `http://127.0.0.1:${options.port}`
-    const command = [process.execPath, ...NODE_FLAGS, 'main.ts', 'start']
+    const command = [process.execPath, ...nodeFlags(), 'main.ts', 'start']
     const [program, ...args] = options.nice === undefined ? command : ['nice', '-n', String(options.nice), ...command]
     this.child = spawn(program!, args, {
       cwd: ROOT,
