@@ -17,7 +17,7 @@ const CHOSEN = __ENV.SIZES ? __ENV.SIZES.split(',') : Object.keys(SIZES)
 const length = duration('DURATION', '2m')
 const warmUp = duration('WARM_UP', '30s')
 const PAUSE_SECONDS = 10
-const VUS = { preAllocatedVUs: 128, maxVUs: 512, gracefulStop: '30s' }
+const VUS = { preAllocatedVUs: 256, maxVUs: 512, gracefulStop: '30s' }
 
 function scenarios() {
   const all = {}
